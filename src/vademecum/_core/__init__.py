@@ -1,0 +1,1 @@
+"""The catalogue: cards, references, searching, errors. Nothing in here imports torch."""

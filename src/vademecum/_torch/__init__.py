@@ -1,0 +1,1 @@
+"""What the upper floors need of torch: modes, surgery, traces. No technique stands here."""
