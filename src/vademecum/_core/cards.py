@@ -19,7 +19,7 @@ KINDS = (
 )  # fmt: skip
 """The folders whose modules are techniques, in the order in which they are listed."""
 
-FIELDS = ("Also called", "Departures", "Pitfalls", "Claim", "Peer")
+FIELDS = ("Also called", "Departures", "Pitfalls", "Laws", "Claim", "Peer")
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -1,0 +1,126 @@
+r"""Leakage: find out whether the test part has already been seen.
+
+Statistics, selected features, imputed values: all that is fitted must be fitted on the training part, or the
+test measures something it has helped to make. The same examples on both sides have the same effect. `duplicates`
+finds copies across the parts; `statistics_origin` tells from a stored mean on which data it was fitted:
+
+$$ d_T = \lVert s - \bar x_T \rVert, \qquad d_A = \lVert s - \bar x_A \rVert, \qquad
+\text{leaked} \iff d_A < \tau \lVert x_A \rVert \;\text{ and }\; d_T > 10 \, d_A $$
+
+where s is the stored mean, T the training part, A all examples, and the norm of the data its root mean square.
+
+Also called: data leakage, train-test contamination, train-test overlap.
+Departures: the reference gives the principle; the rule above is ours. Only exact copies are found: near copies need
+    a distance that means something for the data at hand.
+Pitfalls: leaked means and deviations hardly show in the accuracy, while features that were selected on all data can
+    make pure noise look learnable. Small discrete inputs may be equal by chance.
+Claim: none yet.
+Peer: none.
+
+References:
+    hastie2009elements: section 7.10.2, the wrong and the right way to do cross-validation.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .split import Split
+
+__all__ = ["Duplicates", "duplicates", "statistics_origin"]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Examples of one part that also stand in another.
+
+    Attributes:
+        val_in_train: int64 (n,) indices of validation examples that stand in train.
+        test_in_train: int64 (n,) indices of test examples that stand in train.
+        test_in_val: int64 (n,) indices of test examples that stand in val.
+    """
+
+    val_in_train: Tensor
+    test_in_train: Tensor
+    test_in_val: Tensor
+
+    def __bool__(self) -> bool:
+        return bool(len(self.val_in_train) + len(self.test_in_train) + len(self.test_in_val))
+
+
+def duplicates(x: Tensor, parts: Split) -> Duplicates:
+    """Find exact copies across the parts.
+
+    Args:
+        x: (N, ...) examples; equal means bit for bit, with 0 and -0 taken as equal and NaN equal to NaN.
+        parts: how they were split.
+
+    Returns:
+        The examples that stand twice.
+
+    Example:
+        >>> parts = Split(train=torch.tensor([0, 1]), val=torch.tensor([2]), test=torch.tensor([3]))
+        >>> duplicates(torch.tensor([[1.0], [2.0], [5.0], [1.0]]), parts).test_in_train
+        tensor([3])
+    """
+    train, val, test = (_digests(x, index) for index in (parts.train, parts.val, parts.test))
+    return Duplicates(
+        val_in_train=_common(parts.val, val, set(train)),
+        test_in_train=_common(parts.test, test, set(train)),
+        test_in_val=_common(parts.test, test, set(val)),
+    )
+
+
+def _digests(x: Tensor, index: Tensor) -> list[bytes]:
+    """A digest of each example."""
+    found = []
+    for i in index.tolist():
+        example = x[i].detach().cpu().contiguous()
+        if example.is_floating_point():
+            example = example.where(~example.isnan(), torch.nan) + 0.0  # one NaN, one zero
+        found.append(hashlib.blake2b(example.flatten().view(torch.uint8).numpy().data, digest_size=16).digest())
+    return found
+
+
+def _common(index: Tensor, digests: list[bytes], others: set[bytes]) -> Tensor:
+    return index[torch.tensor([digest in others for digest in digests], dtype=torch.bool)]
+
+
+def statistics_origin(stored: Tensor, train: Tensor, everything: Tensor, *, tolerance: float = 1e-6) -> str:
+    """Tell on which data a stored mean was fitted.
+
+    Args:
+        stored: (F,) the mean, as a scaler holds it.
+        train: (n, F) training part.
+        everything: (N, F) all examples.
+        tolerance: how near a mean must be, as a share of the root mean square of the data.
+
+    Returns:
+        "train"; "everything", which is leakage; "neither"; or "undecidable" where both means are that near.
+
+    Raises:
+        ValueError: the shapes do not fit together.
+
+    Example:
+        >>> everything = torch.tensor([[0.0], [1.0], [5.0]])
+        >>> statistics_origin(torch.tensor([0.5]), everything[:2], everything)
+        'train'
+        >>> statistics_origin(torch.tensor([2.0]), everything[:2], everything)
+        'everything'
+    """
+    if stored.ndim != 1 or train.ndim != 2 or everything.ndim != 2 or not len(stored) == train.shape[1] == everything.shape[1]:
+        raise ValueError(
+            "a stored mean must have one value a feature: stored is "
+            f"{tuple(stored.shape)}, train {tuple(train.shape)}, everything {tuple(everything.shape)}; flatten the examples."
+        )
+    stored, train, everything = stored.double(), train.double(), everything.double()
+    near = tolerance * float(everything.square().mean(dim=0).sum().sqrt())
+    d_train = float((stored - train.mean(dim=0)).norm())
+    d_all = float((stored - everything.mean(dim=0)).norm())
+    if d_all <= near and d_train > 10 * d_all and d_train > near:
+        return "everything"
+    if d_train <= near and d_all > 10 * d_train and d_all > near:
+        return "train"
+    return "undecidable" if max(d_train, d_all) <= 10 * near else "neither"

@@ -1,0 +1,3 @@
+"""Explainers: ``f(model, x, target, *, ...)`` gives a map like x."""
+
+from .saliency import saliency as saliency

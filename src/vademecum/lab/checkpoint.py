@@ -1,0 +1,236 @@
+"""One file from which a run goes on: tensors in safetensors, counters as JSON in its header. No pickle is read.
+
+No random state is kept. Every random number of a run is drawn from a seed that is a function of the recipe's seed,
+the epoch, the step and the process, so the counters alone say what comes next.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from vademecum._core.errors import InputError
+
+__all__ = ["Checkpoint", "Progress", "Row"]
+
+HEADER = "vademecum"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of ``metrics.csv``: an epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        step: optimizer steps since the start of the run.
+        learning_rate: of the epoch's last step.
+        train_loss: mean over the epoch, while the weights were moving and dropout was on.
+        val_loss: after the epoch, in the same unit.
+        val_metric: accuracy, or R squared.
+        seconds: since the start, interruptions excluded.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    train_loss: float
+    val_loss: float
+    val_metric: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        rate: the peak learning rate.
+        epoch: epochs that are complete.
+        step: steps done in the epoch under way.
+        loss_sum: training loss summed over the examples of the epoch under way.
+        seen: examples of the epoch under way.
+        seconds: spent so far.
+        stopping: state of the early stopping.
+        history: one row for each complete epoch.
+    """
+
+    rate: float
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    seconds: float = 0.0
+    stopping: Mapping[str, float] = field(default_factory=dict)
+    history: tuple[Row, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Progress":
+        """Read what `to_json` wrote.
+
+        Args:
+            text: JSON.
+
+        Returns:
+            The same progress.
+
+        Raises:
+            ValueError: the text is something else.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"not a header of format {FORMAT}")
+        rows = tuple(Row(**{f.name: f.type(row[f.name]) for f in fields(Row)}) for row in values.pop("history"))  # type: ignore[operator]
+        stopping = {str(name): float(value) for name, value in values.pop("stopping").items()}
+        whole = {name: int(values.pop(name)) for name in ("epoch", "step", "seen")}
+        real = {name: float(values.pop(name)) for name in ("rate", "loss_sum", "seconds")}
+        if values or min(whole.values()) < 0 or len(rows) != whole["epoch"]:
+            raise ValueError("counters that do not fit one another")
+        return cls(**whole, **real, stopping=stopping, history=rows)
+
+    def to_json(self) -> str:
+        """Write it down; every float comes back bit for bit."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one file holds.
+
+    Attributes:
+        progress: the counters.
+        model: the weights and buffers now.
+        best: those of the best epoch so far; {} before the first.
+        optimizer: tensors of its state as ``<parameter's number>.<name>``.
+
+    Example:
+        >>> import torch
+        >>> from tempfile import TemporaryDirectory
+        >>> checkpoint = Checkpoint(Progress(rate=0.1, step=3), {"w": torch.ones(2)}, {}, {})
+        >>> with TemporaryDirectory() as place:
+        ...     path = Path(place) / "last.safetensors"
+        ...     _ = path.write_bytes(checkpoint.to_bytes())
+        ...     again = Checkpoint.read(path)
+        >>> again.progress.step, again.model["w"]
+        (3, tensor([1., 1.]))
+    """
+
+    progress: Progress
+    model: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+
+    def to_bytes(self) -> bytes:
+        """Give the content of the file."""
+        from safetensors.torch import save
+
+        parts = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
+        tensors = {f"{part}.{name}": t for part, content in parts.items() for name, t in content.items()}
+        return save(tensors, metadata={HEADER: self.progress.to_json()})
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint; whatever the file holds, nothing of it is executed.
+
+        Args:
+            path: a safetensors file that `to_bytes` made.
+
+        Returns:
+            The checkpoint, on the CPU.
+
+        Raises:
+            InputError: the file is truncated, or is something else.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        try:
+            with safe_open(path, framework="pt") as file:
+                progress = Progress.from_json((file.metadata() or {})[HEADER])
+                for key in file.keys():  # noqa: SIM118: the file is no mapping
+                    part, _, name = key.partition(".")
+                    parts[part][name] = file.get_tensor(key)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"a checkpoint must be a whole safetensors file of a run: {path} is none ({error}); "
+                "delete it to let --resume begin again, or repeat the run from its recipe."
+            ) from error
+        return cls(progress, **parts)
+
+
+def same_shapes(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, what: str) -> None:
+    """Make sure that weights belong to a model before any of them is loaded.
+
+    Args:
+        found: by name, from a file.
+        expected: by name, from the model.
+        what: what the file is, as a user calls it.
+
+    Raises:
+        InputError: a name is missing, one is too many, or a shape or type differs.
+    """
+    for name in [*expected, *found]:
+        have, want = found.get(name), expected.get(name)
+        if have is None or want is None or have.shape != want.shape or have.dtype != want.dtype:
+            raise InputError(
+                f"{what} must be of this model: {name} is {_describe(have)} in the file and {_describe(want)} in "
+                "the model; take the run's own file, and the code that the model had when the run began."
+            )
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Name the tensors of an optimizer's state.
+
+    Args:
+        optimizer: any whose state is tensors.
+
+    Returns:
+        Copies on the CPU, as ``<parameter's number>.<name>``.
+    """
+    state = optimizer.state_dict()["state"]
+    return detached({f"{i}.{name}": t for i, entry in state.items() for name, t in entry.items() if t is not None})
+
+
+def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put tensors back where `optimizer_tensors` took them from.
+
+    Args:
+        optimizer: made by the same recipe.
+        tensors: as `optimizer_tensors` gave them.
+
+    Raises:
+        InputError: they belong to other parameters.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        if not number.isdecimal() or int(number) >= len(parameters):
+            raise InputError(
+                f"a checkpoint must be of this model: it has optimizer state for parameter {number!r}, the model "
+                f"has {len(parameters)} parameters; take the run's own checkpoint."
+            )
+        if tensor.ndim:  # a step counter has no shape
+            same_shapes({key: tensor}, {key: parameters[int(number)].detach().to("cpu")}, what="a checkpoint")
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors to the CPU, apart from one another, so that later steps do not change them.
+
+    Args:
+        tensors: by name; two names may share memory.
+
+    Returns:
+        The copies.
+    """
+    return {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
+
+
+def _describe(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
