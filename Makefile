@@ -46,10 +46,10 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet --config-file docs/mkdocs.yml
+	$(BIN)/mkdocs build --strict --quiet
 
 docs: $(READY)
-	$(BIN)/mkdocs build --strict --config-file docs/mkdocs.yml
+	$(BIN)/mkdocs build --strict
 
 peers: $(READY)
 	bash tests/peers/run.sh
@@ -68,4 +68,4 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fit_tables.py
 
 clean:
-	rm -rf .venv .venv-peers .cache dist build docs/site
+	rm -rf .venv .venv-peers .cache dist build

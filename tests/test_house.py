@@ -54,7 +54,9 @@ def test_has_a_doctest(card: Card) -> None:
     for name in own & set(nodes) - {"demonstrate"}:
         assert parser.get_examples(ast.get_docstring(nodes[name]) or ""), f"{name} has no example"
     if not own:
-        assert parser.get_examples(ast.get_docstring(tree) or ""), "a card that only re-exports shows its example itself"
+        assert parser.get_examples(ast.get_docstring(tree) or ""), (
+            "a card that only re-exports shows its example itself"
+        )
 
 
 @each_card
@@ -65,7 +67,9 @@ def test_is_exported(card: Card) -> None:
     for level in levels:
         package = import_module(".".join(["vademecum", *level]))
         for name in set(card.exports) - {"demonstrate"}:
-            assert getattr(package, name, None) is getattr(module, name), f"{package.__name__} does not export {name}"
+            assert getattr(package, name, None) is getattr(module, name), (
+                f"{package.__name__} does not export {name}"
+            )
 
 
 def test_the_journey_meets_every_technique_once() -> None:
@@ -83,7 +87,9 @@ def test_has_laws(card: Card) -> None:
 def test_every_suite_has_a_card() -> None:
     for suite in suites().values():
         assert suite.technique in all_cards(), f"{suite.name} belongs to no technique"
-        assert suite.part in all_cards()[suite.technique].exports, f"{suite.part} is no public name of {suite.technique}"
+        assert suite.part in all_cards()[suite.technique].exports, (
+            f"{suite.part} is no public name of {suite.technique}"
+        )
 
 
 def test_no_orphan_reference() -> None:
@@ -113,17 +119,27 @@ def test_kinds_are_folders_of_techniques() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list"], ["find", "grup", "norm"], ["show", "group_norm"], ["paper", "wu2018group"], ["journey"], ["show", "--help"]],
+    [
+        ["--help"],
+        ["list"],
+        ["find", "grup", "norm"],
+        ["show", "group_norm"],
+        ["paper", "wu2018group"],
+        ["journey"],
+        ["show", "--help"],
+    ],
 )
 def test_the_catalogue_needs_no_torch(arguments: list[str]) -> None:
     code = (
-        "import sys; sys.argv = ['vade', *{!r}]\n"
+        f"import sys; sys.argv = ['vade', *{arguments!r}]\n"
         "from vademecum.__main__ import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = {{'torch', 'numpy', 'sklearn', 'matplotlib', 'accelerate'}} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'sklearn', 'matplotlib', 'accelerate'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-    ).format(arguments)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"}
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout
 
@@ -149,7 +165,11 @@ def test_no_pickle_is_read() -> None:
 
 
 def test_files_stay_small() -> None:
-    long = {str(p): n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400}
+    long = {
+        str(p): n
+        for p in PACKAGE.rglob("*.py")
+        if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400
+    }
     assert not long, "a file that passes 400 lines is asking to be two"
 
 
@@ -166,7 +186,17 @@ def test_lower_bounds_only() -> None:
         project = tomllib.load(file)["project"]
     for requirement in project["dependencies"]:
         assert re.fullmatch(r"[\w.-]+>=[\w.]+", requirement), f"{requirement}: lower bounds, no pins"
-    allowed = {"torch", "numpy", "scikit-learn", "safetensors", "accelerate", "matplotlib", "pillow", "typer", "jinja2"}
+    allowed = {
+        "torch",
+        "numpy",
+        "scikit-learn",
+        "safetensors",
+        "accelerate",
+        "matplotlib",
+        "pillow",
+        "typer",
+        "jinja2",
+    }
     assert {re.split(r"[>=]", r)[0] for r in project["dependencies"]} == allowed
 
 

@@ -16,7 +16,9 @@ def caught(suite_name: str, twin_name: str) -> frozenset[str]:
     suite = suites()[suite_name]
     twin = next(twin for twin in suite.twins if twin.name == twin_name)
     target = target_of(suite, twin)
-    return frozenset(law.name for law in suite.laws if judge(suite, law, target, explain=False).outcome == BROKEN)
+    return frozenset(
+        law.name for law in suite.laws if judge(suite, law, target, explain=False).outcome == BROKEN
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,11 @@ def caught(suite_name: str, twin_name: str) -> frozenset[str]:
 def test_the_right_pass(suite: Suite, subject: str) -> None:
     target = target_of(suite, suite.subjects[subject])
     verdicts = [judge(suite, law, target) for law in suite.laws]
-    broken = [f"{v.law.name}: measured {v.measured:.3g}, allowed {v.allowed:.3g} {v.reason}" for v in verdicts if v.outcome == BROKEN]
+    broken = [
+        f"{v.law.name}: measured {v.measured:.3g}, allowed {v.allowed:.3g} {v.reason}"
+        for v in verdicts
+        if v.outcome == BROKEN
+    ]
     assert not broken, "\n".join(broken)
     assert any(v.outcome == HOLDS for v in verdicts)
     if subject == next(iter(suite.subjects)):  # ours answers every law; another's function may lack a part
@@ -35,7 +41,11 @@ def test_the_right_pass(suite: Suite, subject: str) -> None:
 
 @pytest.mark.parametrize(
     ("suite", "twin"),
-    [pytest.param(suite, twin.name, id=f"{suite.name}-{twin.name}") for suite in SUITES for twin in suite.twins],
+    [
+        pytest.param(suite, twin.name, id=f"{suite.name}-{twin.name}")
+        for suite in SUITES
+        for twin in suite.twins
+    ],
 )
 def test_every_twin_is_caught(suite: Suite, twin: str) -> None:
     assert caught(suite.name, twin), f"no law of {suite.name} catches the twin {twin}"

@@ -10,22 +10,20 @@ Example:
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-try:
-    __version__ = version("vademecum")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+_SUBPACKAGES = ("cite", "claims", "data", "doctor", "explain", "lab", "laws", "losses", "nn", "theory", "train")
 
-_SUBPACKAGES = ("cite", "data", "doctor", "explain", "lab", "laws", "losses", "nn", "theory", "train")
-
-__all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604
+__all__ = ["__version__", *_SUBPACKAGES]  # noqa: F822 - found by __getattr__
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> ModuleType | str:
     if name in _SUBPACKAGES:
         return import_module(f"vademecum.{name}")
+    if name == "__version__":
+        from importlib.metadata import version  # 60 ms that `vade list` need not pay
+
+        return version("vademecum")
     raise AttributeError(f"module 'vademecum' has no attribute {name!r}")
 
 

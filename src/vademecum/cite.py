@@ -104,12 +104,14 @@ def _things(obj: object, seen: set[int]) -> Iterator[object]:
         for part in obj.modules():
             yield from _things(type(part), seen)
             for value in vars(part).values():
-                if isinstance(value, FunctionType) or (callable(value) and type(value).__name__ == "builtin_function_or_method"):
+                if isinstance(value, FunctionType) or (
+                    callable(value) and type(value).__name__ == "builtin_function_or_method"
+                ):
                     yield from _things(value, seen)
     elif isinstance(obj, type):
         yield obj
         yield from (base for base in obj.__mro__[1:] if id(base) in _known_objects())
-        if issubclass(obj, nn.Module) and not id(obj) == id(nn.Module):
+        if issubclass(obj, nn.Module) and obj is not nn.Module:
             for method in ("__init__", "forward"):
                 function = vars(obj).get(method)
                 if isinstance(function, FunctionType):
@@ -137,17 +139,22 @@ def _named_in(function: FunctionType, seen: set[int]) -> Iterator[object]:
             yield from _things(value, seen)
         elif isinstance(value, FunctionType):
             yield value
-    for dotted in _attributes_of(function):
-        yield dotted
+    yield from _attributes_of(function)
 
 
 def _attributes_of(function: FunctionType) -> Iterator[object]:
     """Attributes such as ``nn.LayerNorm`` and ``F.gelu`` that a function's code reads of modules."""
-    modules = [value for name in _names_of(function.__code__) if hasattr(value := function.__globals__.get(name), "__path__") or type(value).__name__ == "module"]
+    modules = [
+        value
+        for name in _names_of(function.__code__)
+        if hasattr(value := function.__globals__.get(name), "__path__") or type(value).__name__ == "module"
+    ]
     for name in _names_of(function.__code__):
         for module in modules:
             value = getattr(module, name, None)
-            if id(value) in _known_objects() or (isinstance(value, FunctionType) and value.__module__ == "torch.nn.functional"):
+            if id(value) in _known_objects() or (
+                isinstance(value, FunctionType) and value.__module__ == "torch.nn.functional"
+            ):
                 yield value
 
 
@@ -175,12 +182,16 @@ def papers_in_script(path: Path) -> tuple[str, ...]:
     except OSError as error:
         raise InputError(f"the script must be readable: {path}: {error.strerror}; check the path.") from None
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"the script must be Python: {path}: {error}; it is read as text and never run.") from None
+        raise InputError(
+            f"the script must be Python: {path}: {error}; it is read as text and never run."
+        ) from None
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                names[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from .errors import unknown
+from .errors import UnknownNameError
 
 KINDS = (
     "data", "nn", "losses", "regularize", "optim", "estimators", "train", "search", "models", "detect",
@@ -118,7 +118,7 @@ def head(source: str) -> str:
 
 
 def parse(docstring: str, *, slug: str, kind: str, path: Path) -> Card:
-    """Take a module docstring apart.
+    r"""Take a module docstring apart.
 
     Args:
         docstring: the text as it stands in the file.
@@ -131,8 +131,8 @@ def parse(docstring: str, *, slug: str, kind: str, path: Path) -> Card:
 
     Example:
         >>> card = parse(
-        ...     "Squaring: multiply by itself.\\n\\n$$ y = x^2 $$\\n\\nPitfalls: none.\\n\\nReferences:\\n    euclid: II.",
-        ...     slug="squaring", kind="nn/toy", path=Path("squaring.py"))
+        ...     "Squaring: multiply by itself.\n\n$$ y = x^2 $$\n\nPitfalls: none.\n\n"
+        ...     "References:\n    euclid: II.", slug="squaring", kind="nn/toy", path=Path("squaring.py"))
         >>> card.title, card.equations, card.fields["Pitfalls"], card.references[0].key
         ('Squaring', ('y = x^2',), 'none.', 'euclid')
     """
@@ -183,7 +183,11 @@ def files() -> Iterator[tuple[str, Path]]:
     """
     for kind in KINDS:
         folder = PACKAGE / kind
-        places = sorted(p for p in folder.iterdir() if p.is_dir()) if kind == "nn" and folder.is_dir() else [folder]
+        places = (
+            sorted(p for p in folder.iterdir() if p.is_dir())
+            if kind == "nn" and folder.is_dir()
+            else [folder]
+        )
         for place in places:
             for path in sorted(place.glob("[!_]*.py")):
                 yield place.relative_to(PACKAGE).as_posix(), path
@@ -217,12 +221,12 @@ def card(slug: str) -> Card:
         The card.
 
     Raises:
-        InputError: there is no such technique.
+        UnknownNameError: there is no such technique.
     """
     cards = all_cards()
     wanted = slug.replace("-", "_").lower()
     if wanted not in cards:
-        raise unknown("technique", slug, cards)
+        raise UnknownNameError("technique", slug, cards)
     return cards[wanted]
 
 
@@ -236,11 +240,11 @@ def of_kind(kind: str) -> list[Card]:
         The cards, in order.
 
     Raises:
-        InputError: there is no such kind.
+        UnknownNameError: there is no such kind.
     """
     cards = list(all_cards().values())
     chosen = [c for c in cards if kind in {c.kind, c.kind.split("/")[0], c.kind.split("/")[-1]}]
     if not chosen:
         kinds = {c.kind for c in cards} | {c.kind.split("/")[-1] for c in cards}
-        raise unknown("kind", kind, kinds)
+        raise UnknownNameError("kind", kind, kinds)
     return chosen

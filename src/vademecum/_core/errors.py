@@ -31,27 +31,29 @@ def nearest(word: str, options: Iterable[str], *, count: int = 1) -> list[str]:
     return [lowered[match] for match in get_close_matches(word.lower(), lowered, n=count, cutoff=0.6)]
 
 
-def unknown(what: str, word: str, options: Iterable[str]) -> InputError:
-    """Make the error for a name that does not exist, with the nearest right one.
+class UnknownNameError(InputError):
+    """A name does not exist; the message says the nearest that does.
 
     Args:
         what: the thing named, as a user calls it ("technique", "recipe field").
         word: what was written.
         options: the names that exist.
 
-    Returns:
-        The error, to be raised by the caller.
-
     Example:
-        >>> print(unknown("activation", "gleu", ["relu", "gelu"]))
+        >>> print(UnknownNameError("activation", "gleu", ["relu", "gelu"]))
         activation must be one that exists: 'gleu' is none; did you mean 'gelu'?
     """
-    options = list(options)
-    close = nearest(word, options)
-    if close:
-        hint = f"did you mean {close[0]!r}?"
-    elif len(options) <= 12:
-        hint = "take one of " + ", ".join(sorted(options)) + "."
-    else:
-        hint = f"there are {len(options)} to choose from."
-    return InputError(f"{what} must be one that exists: {word!r} is none; {hint}")
+
+    def __init__(self, what: str, word: str, options: Iterable[str]) -> None:
+        options = sorted(options)
+        close = nearest(word, options)
+        if close:
+            hint = f"did you mean {close[0]!r}?"
+        elif len(options) <= 12:
+            hint = "take one of " + ", ".join(options) + "."
+        else:
+            hint = f"there are {len(options)} to choose from."
+        super().__init__(f"{what} must be one that exists: {word!r} is none; {hint}")
+
+
+unknown = UnknownNameError

@@ -40,7 +40,9 @@ def _fields(card: Card) -> dict[str, set[str]]:
         "title": _words(card.title),
         "also called": _words(card.fields.get("Also called", "")),
         "gist": _words(card.gist),
-        "paper": set().union(*(_words(f"{p.title} {' '.join(p.authors)} {p.year} {p.key}") for p in papers), set()),
+        "paper": set().union(
+            *(_words(f"{p.title} {' '.join(p.authors)} {p.year} {p.key}") for p in papers), set()
+        ),
         "chapter": _words(chapter_of().get(card.slug, "")),
     }
 
@@ -74,7 +76,9 @@ def find(words: str) -> list[Hit]:
             wanted.append(word)
     hits = []
     for slug, fields in index.items():
-        scores = [max(_score(word, place) * WEIGHTS[name] for name, place in fields.items()) for word in wanted]
+        scores = [
+            max(_score(word, place) * WEIGHTS[name] for name, place in fields.items()) for word in wanted
+        ]
         if scores and sum(score > 0 for score in scores) * 2 > len(scores):
             all_found = 10.0 * all(scores)
             hits.append(Hit(all_cards()[slug], all_found + sum(scores), tuple(corrected)))

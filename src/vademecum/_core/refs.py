@@ -1,19 +1,31 @@
 """The papers: ``refs.bib`` read, and written again."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from .cards import PACKAGE
-from .errors import unknown
+from .errors import UnknownNameError
 
 _ENTRY = re.compile(r"@(\w+)\s*\{\s*([^,\s]+)\s*,", re.ASCII)
 _ACCENTS = {
-    '"a': "ä", '"o': "ö", '"u': "ü", '"A': "Ä", '"O': "Ö", '"U': "Ü", "'a": "á", "'e": "é", "'i": "í", "'o": "ó",
-    "'u": "ú", "`a": "à", "`e": "è", "^a": "â", "^e": "ê", "^o": "ô", "~n": "ñ", "~a": "ã", "cc": "ç", "vs": "š",
-    "vc": "č", "vr": "ř", "vz": "ž", "'c": "ć", "'n": "ń", "'y": "ý", '"i': "ï", '"e': "ë",
+    '"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", "=": "\u0304", ".": "\u0307",
+    "c": "\u0327", "v": "\u030c", "u": "\u0306", "k": "\u0328", "H": "\u030b", "r": "\u030a",
 }  # fmt: skip
+_LETTERS = {
+    "ss": "ß",
+    "o": "ø",
+    "O": "Ø",
+    "l": "ł",
+    "L": "Ł",
+    "ae": "æ",
+    "AE": "Æ",
+    "aa": "å",
+    "AA": "Å",
+    "i": "i",
+}
 
 
 @dataclass(frozen=True)
@@ -100,12 +112,14 @@ def plain(text: str) -> str:
         >>> print(plain('{G}lorot and H{\\"o}lder -- a {\\\'E}tude'))
         Glorot and Hölder – a Étude
     """
-    text = re.sub(
-        r"\{?\\([\"'`^~vc])\s*\{?\\?([A-Za-z])\}?\}?",
-        lambda m: _ACCENTS.get(m[1] + m[2], _ACCENTS.get(m[1] + m[2].lower(), m[2]).upper() if m[2].isupper() else m[2]),
-        text,
-    )
-    text = re.sub(r"\\([&%$#_])", r"\1", text).replace(r"\ss", "ß").replace(r"\o", "ø").replace(r"\l", "ł")
+
+    def accent(found: re.Match[str]) -> str:
+        return unicodedata.normalize("NFC", found[2] + _ACCENTS[found[1]])
+
+    text = re.sub(r"\\([\"'`^~=.])\s*\{?\\?([A-Za-z])\}?", accent, text)
+    text = re.sub(r"\\([cvukHr])\s*\{\\?([A-Za-z])\}", accent, text)
+    text = re.sub(r"\\(ss|ae|AE|aa|AA|o|O|l|L|i)(?![A-Za-z])\s?", lambda m: _LETTERS[m[1]], text)
+    text = re.sub(r"\\([&%$#_])", r"\1", text)
     return " ".join(text.replace("{", "").replace("}", "").replace("--", "–").replace("~", " ").split())
 
 
@@ -168,11 +182,11 @@ def paper(key: str) -> Paper:
         The paper.
 
     Raises:
-        InputError: there is no such key.
+        UnknownNameError: there is no such key.
     """
     papers = all_papers()
     if key not in papers:
-        raise unknown("paper", key, papers)
+        raise UnknownNameError("paper", key, papers)
     return papers[key]
 
 
@@ -184,8 +198,5 @@ def bibtex(keys: Iterable[str]) -> str:
 
     Returns:
         The entries, sorted by key.
-
-    Raises:
-        InputError: there is no such key.
     """
     return "".join(paper(key).bibtex + "\n\n" for key in sorted(set(keys))).strip() + "\n"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from .cards import KINDS
-from .errors import InputError, unknown
+from .errors import InputError, UnknownNameError
 from .refs import parse
 
 _TECHNIQUE = '''r"""{title}: say in one line what it does.
@@ -110,45 +110,62 @@ def scaffold(place: str, *, paper: str, chapter: str = "", root: Path = Path()) 
         The files that were written or changed.
 
     Raises:
-        InputError: no checkout, no such kind, paper or chapter, or the slug is taken.
+        InputError: no checkout, no slug, or the slug is taken.
+        UnknownNameError: there is no such kind or paper.
     """
     package = root / "src" / "vademecum"
     if not (package / "refs.bib").is_file():
-        raise InputError(f"a technique is added to a checkout: {root.resolve()} holds no src/vademecum; go there, or give --root.")
+        raise InputError(
+            f"a technique is added to a checkout: {root.resolve()} holds no src/vademecum; go there, or give --root."
+        )
     kind, _, slug = place.rpartition("/")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", slug):
-        raise InputError(f"a slug is snake case, as a Python file is named: {slug!r} is not; write for example scale_norm.")
-    families = [f"nn/{p.name}" for p in (package / "nn").iterdir() if p.is_dir() and not p.name.startswith("_")]
+        raise InputError(
+            f"a slug is snake case, as a Python file is named: {slug!r} is not; write for example scale_norm."
+        )
+    families = [
+        f"nn/{p.name}" for p in (package / "nn").iterdir() if p.is_dir() and not p.name.startswith("_")
+    ]
     if kind not in (kinds := [k for k in KINDS if k != "nn"] + families):
-        raise unknown("kind", kind, kinds)
+        raise UnknownNameError("kind", kind, kinds)
     taken = [p for k in (*KINDS, *families) for p in (package / k).glob(f"{slug}.py")]
     if taken:
         raise InputError(f"a slug must be new: {slug!r} stands in {taken[0]}; take another.")
     papers = parse((package / "refs.bib").read_text(encoding="utf-8"))
     if paper not in papers:
-        raise unknown("paper", paper, papers)
+        raise UnknownNameError("paper", paper, papers)
     journey = _journey(package / "journey.toml", slug, chapter)
     is_layer = kind.startswith("nn/")
     words = slug.replace("_", " ")
     name = "".join(part.capitalize() for part in slug.split("_")) if is_layer else slug
     module = ".".join((*kind.split("/"), slug))
-    imports = "import torch\nfrom torch import Tensor, nn" if is_layer else "import torch\nfrom torch import Tensor"
+    imports = (
+        "import torch\nfrom torch import Tensor, nn" if is_layer else "import torch\nfrom torch import Tensor"
+    )
     body = (_MODULE if is_layer else _FUNCTION).format(name=name)
     files = {
         package / kind / f"{slug}.py": _TECHNIQUE.format(
             title=words.capitalize(), paper=paper, imports=imports, name=name, body=body
         ),
         package / "laws" / f"{slug}.py": _LAWS.format(
-            lower=words, module=module, name=name, slug=slug, call=f"{name}()(input)" if is_layer else f"{name}(input)"
+            lower=words,
+            module=module,
+            name=name,
+            slug=slug,
+            call=f"{name}()(input)" if is_layer else f"{name}(input)",
         ),
         package / "journey.toml": journey,
     }
     line = f"from .{slug} import {name} as {name}\n"
     init = package / kind / "__init__.py"
-    files[init] = _with_export(init.read_text(encoding="utf-8") if init.is_file() else f'"""{kind}."""\n', line)
+    files[init] = _with_export(
+        init.read_text(encoding="utf-8") if init.is_file() else f'"""{kind}."""\n', line
+    )
     if is_layer:
         top = package / "nn" / "__init__.py"
-        files[top] = _with_export(top.read_text(encoding="utf-8"), f"from .{kind.split('/')[1]} import {name} as {name}\n")
+        files[top] = _with_export(
+            top.read_text(encoding="utf-8"), f"from .{kind.split('/')[1]} import {name} as {name}\n"
+        )
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -170,7 +187,7 @@ def _journey(path: Path, slug: str, chapter: str) -> str:
     titles = re.findall(r'^title = "(.+)"$', text, re.MULTILINE)
     chapter = chapter or titles[-1]
     if chapter not in titles:
-        raise unknown("chapter", chapter, titles)
+        raise UnknownNameError("chapter", chapter, titles)
     start = text.index(f'title = "{chapter}"')
     end = text.index("]", text.index("techniques = [", start))
     before = text[:end].rstrip().rstrip(",")

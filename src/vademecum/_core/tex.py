@@ -9,7 +9,8 @@ import re
 _LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
     "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
-    "sigma": "σ", "tau": "τ", "phi": "φ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ",
+    "sigma": "σ", "tau": "τ", "phi": "φ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ",
+    "Delta": "Δ",
     "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "ell": "ℓ",
     "sum": "Σ", "prod": "Π", "int": "∫", "partial": "∂", "nabla": "∇", "infty": "∞", "cdot": "·", "times": "×",
     "odot": "⊙", "otimes": "⊗", "oplus": "⊕", "circ": "∘", "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠",
@@ -21,14 +22,47 @@ _LETTERS = {
     "div": "÷", "prime": "′", "emptyset": "∅", "setminus": "∖", "lvert": "|", "rvert": "|", "land": "∧", "lor": "∨",
     "Re": "Re", "Im": "Im", "hbar": "ħ",
 }  # fmt: skip
-_SPACES = {"quad": "   ", "qquad": "     ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "\\": "\n", "displaystyle": "",
-           "left": "", "right": "", "big": "", "Big": "", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "limits": ""}  # fmt: skip
-_FONTS = {"mathrm", "mathbf", "text", "operatorname", "mathcal", "mathbb", "mathit", "boldsymbol", "textrm", "bm", "mathsf"}
+_SPACES = {
+    "quad": "   ", "qquad": "     ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "\\": "\n", "displaystyle": "",
+    "left": "", "right": "", "big": "", "Big": "", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "limits": "",
+}  # fmt: skip
+_FONTS = {
+    "mathrm",
+    "mathbf",
+    "text",
+    "operatorname",
+    "mathcal",
+    "mathbb",
+    "mathit",
+    "boldsymbol",
+    "textrm",
+    "bm",
+    "mathsf",
+}
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7", "overline": "\u0304",
             "widehat": "\u0302", "widetilde": "\u0303"}  # fmt: skip
-_UP = dict(zip("0123456789+-=()niTjkabcdefghlmoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵀʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True))
+_UP = dict(
+    zip("0123456789+-=()niTjkabcdefghlmoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵀʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True)
+)
 _DOWN = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-_NAMES = {"max", "min", "log", "exp", "sin", "cos", "tanh", "arg", "ln", "lim", "sup", "inf", "det", "Pr", "sinh", "cosh"}
+_NAMES = {
+    "max",
+    "min",
+    "log",
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "arg",
+    "ln",
+    "lim",
+    "sup",
+    "inf",
+    "det",
+    "Pr",
+    "sinh",
+    "cosh",
+}
 
 
 def readable(latex: str) -> str:
@@ -143,6 +177,22 @@ def _script(body: str, table: dict[str, str], sign: str) -> str:
     return f"{sign}{body}" if len(body) == 1 else f"{sign}({body})"
 
 
+def inline(text: str) -> str:
+    r"""Show a sentence with its equations readable, on one line.
+
+    Args:
+        text: Markdown with ``$$ ... $$`` or ``$ ... $``.
+
+    Returns:
+        The sentence.
+
+    Example:
+        >>> inline(r"With $G = 1$: $$ y = \gamma x $$")
+        'With G = 1: y = γ x'
+    """
+    return " ".join(re.sub(r"\$\$?(.+?)\$\$?", lambda m: readable(m[1]), text, flags=re.DOTALL).split())
+
+
 def render(text: str) -> str:
     r"""Show a card's text with its equations readable.
 
@@ -159,6 +209,7 @@ def render(text: str) -> str:
             y = γ x
         <BLANKLINE>
     """
+
     def display(found: re.Match[str]) -> str:
         lines = readable(found[1]).splitlines()
         return "\n\n" + "\n".join(f"    {line}" for line in lines if line.strip()) + "\n\n"

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,12 @@ def tracing(model: nn.Module) -> Iterator[list[Call]]:
         for path, part in model.named_modules():
 
             def record(
-                module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any, *, path: str = path
+                module: nn.Module,
+                inputs: tuple[Any, ...],
+                keywords: dict[str, Any],
+                output: Any,
+                *,
+                path: str = path,
             ) -> None:
                 seen.append(Call(path, module, inputs, keywords, output))
 
@@ -88,3 +93,26 @@ def calls(model: nn.Module, *inputs: Any, **keywords: Any) -> list[Call]:
     with tracing(model) as seen:
         model(*inputs, **keywords)
     return seen
+
+
+def tensors(value: object) -> Iterator[Tensor]:
+    """Walk over the tensors in what a part was given or returned.
+
+    Args:
+        value: a tensor, or lists, tuples and mappings with tensors somewhere in them.
+
+    Yields:
+        The tensors, in order.
+
+    Example:
+        >>> import torch
+        >>> [t.item() for t in tensors((torch.tensor(1), {"state": [torch.tensor(2), None]}))]
+        [1, 2]
+    """
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from tensors(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)

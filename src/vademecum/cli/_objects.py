@@ -23,7 +23,9 @@ def from_file(spec: str) -> object:
     file, colon, name = spec.rpartition(":")
     path = Path(file)
     if not colon or not name:
-        raise InputError(f"an object is named as FILE:OBJECT: {spec!r} is not; write for example model.py:MyNorm.")
+        raise InputError(
+            f"an object is named as FILE:OBJECT: {spec!r} is not; write for example model.py:MyNorm."
+        )
     if not path.is_file():
         raise InputError(f"the file must exist: {file!r} does not; check the path.")
     loader = importlib.util.spec_from_file_location(path.stem, path)
@@ -35,7 +37,9 @@ def from_file(spec: str) -> object:
     try:
         loader.loader.exec_module(module)
     except Exception as error:
-        raise InputError(f"the file must run: {file} raised {type(error).__name__}: {error}; run it by itself to see where.") from error
+        raise InputError(
+            f"the file must run: {file} raised {type(error).__name__}: {error}; run it by itself to see where."
+        ) from error
     finally:
         sys.path.pop(0)
     return _walk(module, name, file)

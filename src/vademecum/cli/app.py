@@ -3,6 +3,7 @@
 import typer
 
 from .cite import cite
+from .claim import claim
 from .conform import conform
 from .find import find
 from .fit import fit
@@ -33,7 +34,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Deep-learning techniques that work: fit a network, look a technique up, hold your own code to its laws."""
 
@@ -41,6 +44,7 @@ def _main(
 app.command("fit", rich_help_panel="Work")(fit)
 app.command("report", rich_help_panel="Work")(report)
 app.command("conform", rich_help_panel="Work")(conform)
+app.command("claim", rich_help_panel="Work")(claim)
 app.command("cite", rich_help_panel="Work")(cite)
 app.command("list", rich_help_panel="Look up")(list_)
 app.command("find", rich_help_panel="Look up")(find)

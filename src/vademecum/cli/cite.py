@@ -15,7 +15,9 @@ from ._say import AsJson, say, say_json
 def cite(
     what: Annotated[
         str,
-        typer.Argument(help="A run's folder, a script (read, never run), FILE:OBJECT, or a dotted name such as torch.nn.LSTM."),
+        typer.Argument(
+            help="A run's folder, a script (read, never run), FILE:OBJECT, or a dotted name such as torch.nn.LSTM."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +48,9 @@ def cite(
 def _of_run(folder: Path) -> str:
     file = folder / "refs.bib"
     if not file.is_file():
-        raise InputError(f"the folder must be a finished run: {folder} has no refs.bib; finish it with `vade fit --resume {folder}`.")
+        raise InputError(
+            f"the folder must be a finished run: {folder} has no refs.bib; finish it with `vade fit --resume {folder}`."
+        )
     return file.read_text(encoding="utf-8")
 
 

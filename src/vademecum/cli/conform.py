@@ -12,11 +12,24 @@ from ._say import AsJson, say, say_json
 
 
 def conform(
-    obj: Annotated[str, typer.Argument(metavar="FILE:OBJECT", help="Your class, function or instance; or a dotted name.")],
-    technique: Annotated[str, typer.Argument(help="The technique, with its part where it has several: layer_norm.LayerNormLSTMCell.")],
-    arg: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="An argument to build your object with; repeatable.")] = [],  # noqa: B006
+    obj: Annotated[
+        str, typer.Argument(metavar="FILE:OBJECT", help="Your class, function or instance; or a dotted name.")
+    ],
+    technique: Annotated[
+        str,
+        typer.Argument(
+            help="The technique, with its part where it has several: layer_norm.LayerNormLSTMCell."
+        ),
+    ],
+    arg: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=VALUE", help="An argument to build your object with; repeatable."),
+    ] = [],  # noqa: B006
     map_: Annotated[
-        list[str], typer.Option("--map", metavar="THEIRS=OURS", help="Your name for an argument or parameter; repeatable.")
+        list[str],
+        typer.Option(
+            "--map", metavar="THEIRS=OURS", help="Your name for an argument or parameter; repeatable."
+        ),
     ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +54,10 @@ def conform(
     else:
         say(str(result))
         say()
-        counts = {outcome: sum(v.outcome == outcome for v in result.verdicts) for outcome in ("holds", "broken", "not checked")}
+        counts = {
+            outcome: sum(v.outcome == outcome for v in result.verdicts)
+            for outcome in ("holds", "broken", "not checked")
+        }
         say(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) + ".")
     if result.broken:
         raise typer.Exit(1)
@@ -52,7 +68,9 @@ def conform(
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise InputError(f"{option} takes {form}: {text!r} came; write for example {option} {'eps=1e-6' if option == '--arg' else 'gamma=weight'}.")
+        raise InputError(
+            f"{option} takes {form}: {text!r} came; write for example {option} {'eps=1e-6' if option == '--arg' else 'gamma=weight'}."
+        )
     return name, value
 
 

@@ -12,7 +12,9 @@ from ._say import AsJson, bold, dim, say, say_json, shorten
 
 
 def find(
-    words: Annotated[list[str], typer.Argument(help="What you look for: a name, an author, a year, a topic.")],
+    words: Annotated[
+        list[str], typer.Argument(help="What you look for: a name, an author, a year, a topic.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Find techniques by name, other names, paper, year or chapter; one misspelling is forgiven.
@@ -24,7 +26,9 @@ def find(
         say_json([{**hit.card.to_json(), "chapter": chapter_of().get(hit.card.slug, "")} for hit in hits])
         return
     if not hits:
-        raise InputError(f"the words must stand in some card: {' '.join(words)!r} stands in none; see `vade list`.")
+        raise InputError(
+            f"the words must stand in some card: {' '.join(words)!r} stands in none; see `vade list`."
+        )
     for written, taken in hits[0].corrected:
         say(dim(f"{written!r} is taken for {taken!r}"))
     for hit in hits:

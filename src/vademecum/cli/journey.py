@@ -12,7 +12,9 @@ def journey(as_json: AsJson = False) -> None:
     Example: vade journey
     """
     if as_json:
-        say_json([{"title": c.title, "question": c.question, "techniques": list(c.techniques)} for c in chapters()])
+        say_json(
+            [{"title": c.title, "question": c.question, "techniques": list(c.techniques)} for c in chapters()]
+        )
         return
     for number, chapter in enumerate(chapters(), 1):
         say(bold(f"{number}. {chapter.title}"))

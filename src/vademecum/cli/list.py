@@ -10,7 +10,9 @@ from ._say import AsJson, bold, say, say_json
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="nn, norm, nn/activation, theory, ...; all where it is left out.")] = "",
+    kind: Annotated[
+        str, typer.Argument(help="nn, norm, nn/activation, theory, ...; all where it is left out.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List the techniques.

@@ -9,9 +9,16 @@ from ._say import AsJson, say, say_json, shorten
 
 
 def new(
-    place: Annotated[str, typer.Argument(metavar="KIND/SLUG", help="Where it stands and what it is called: nn/norm/scale_norm.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND/SLUG", help="Where it stands and what it is called: nn/norm/scale_norm."
+        ),
+    ],
     paper: Annotated[str, typer.Option(help="Key of its paper in refs.bib.")],
-    chapter: Annotated[str, typer.Option(help="Title of its chapter in the journey; the last one where it is left out.")] = "",
+    chapter: Annotated[
+        str, typer.Option(help="Title of its chapter in the journey; the last one where it is left out.")
+    ] = "",
     root: Annotated[Path, typer.Option(help="The checkout to write into.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -28,4 +35,6 @@ def new(
     for path in written:
         say(f"wrote {shorten(path)}")
     slug = place.split("/")[-1]
-    say(f"Next: write the paper's equation into laws/{slug}.py and see `pytest tests/test_laws.py -k {slug}` turn from red to green.")
+    say(
+        f"Next: write the paper's equation into laws/{slug}.py and see `pytest tests/test_laws.py -k {slug}` turn from red to green."
+    )

@@ -12,7 +12,9 @@ from ._say import AsJson, bold, say, say_json
 
 
 def paper(
-    key: Annotated[str, typer.Argument(help="Key of a paper, such as ba2016layer; all papers where it is left out.")] = "",
+    key: Annotated[
+        str, typer.Argument(help="Key of a paper, such as ba2016layer; all papers where it is left out.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a paper, its BibTeX, and the techniques that rest on it.

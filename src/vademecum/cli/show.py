@@ -19,7 +19,9 @@ WIDTH = 96
 def show(
     slug: Annotated[str, typer.Argument(help="A technique, as `vade list` names it.")],
     as_json: AsJson = False,
-    run: Annotated[bool, typer.Option("--run", help="Run the card's demonstration and print what it measures.")] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="Run the card's demonstration and print what it measures.")
+    ] = False,
 ) -> None:
     """Show a technique's card: what it is, its equation, departures, pitfalls, papers.
 
@@ -32,7 +34,11 @@ def show(
         say_json({**found.to_json(), "papers": papers, "measured": measured or None})
         return
     say(f"{bold(found.title)}: {found.gist}" if found.gist else bold(found.title))
-    say(dim(f"{found.kind}/{found.slug}   {shorten(found.path)}:1   {chapter_of().get(found.slug, '')}".rstrip()))
+    say(
+        dim(
+            f"{found.kind}/{found.slug}   {shorten(found.path)}:1   {chapter_of().get(found.slug, '')}".rstrip()
+        )
+    )
     say()
     say(_wrap(render(found.text)))
     for field in FIELDS:
@@ -42,7 +48,13 @@ def show(
     say()
     say(f"In Python: from {found.module} import {', '.join(found.exports)}")
     for reference in found.references:
-        say(textwrap.fill(f"[{reference.key}] {paper(reference.key).citation} {reference.where}", WIDTH, subsequent_indent="    "))
+        say(
+            textwrap.fill(
+                f"[{reference.key}] {paper(reference.key).citation} {reference.where}",
+                WIDTH,
+                subsequent_indent="    ",
+            )
+        )
     if measured:
         say()
         say(measured)
@@ -69,5 +81,7 @@ def _demonstrate(module: str) -> str:
 
     demonstrate = getattr(import_module(module), "demonstrate", None)
     if demonstrate is None:
-        raise InputError(f"the technique must have a demonstration: {module.split('.')[-1]} has none; leave --run out.")
+        raise InputError(
+            f"the technique must have a demonstration: {module.split('.')[-1]} has none; leave --run out."
+        )
     return str(demonstrate())

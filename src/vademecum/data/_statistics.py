@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 BLOCK = 1 << 22
@@ -21,11 +20,13 @@ def require_shape(x: Tensor, *, dim: int, num_features: int) -> None:
         ValueError: x has no such dimension, or another number of features.
     """
     if not -x.ndim <= dim < x.ndim or x.ndim < 2:
-        raise ValueError(f"x must have a dimension {dim} beside that of the examples: x is {tuple(x.shape)}; reshape it.")
+        raise ValueError(
+            f"x must have a dimension {dim} beside that of the examples: x is {tuple(x.shape)}; reshape it."
+        )
     if x.shape[dim] != num_features:
         raise ValueError(
-            f"x must have {num_features} features in dimension {dim}: x is {tuple(x.shape)}, so it has {x.shape[dim]}; "
-            "pass num_features and dim that fit."
+            f"x must have {num_features} features in dimension {dim}: x is {tuple(x.shape)}, so it has "
+            f"{x.shape[dim]}; pass num_features and dim that fit."
         )
 
 
@@ -45,15 +46,17 @@ def blocks(x: Tensor, *, dim: int, num_features: int) -> Iterator[Tensor]:
     """
     require_shape(x, dim=dim, num_features=num_features)
     if x.numel() == 0:
-        raise ValueError(f"statistics need at least one example: x is {tuple(x.shape)}; pass the training part.")
+        raise ValueError(
+            f"statistics need at least one example: x is {tuple(x.shape)}; pass the training part."
+        )
     along = 0 if dim % x.ndim else 1
     for part in x.detach().split(max(1, BLOCK * x.shape[along] // x.numel()), dim=along):
         block = part.cpu().double().movedim(dim, -1).reshape(-1, num_features)
         if not bool(block.isfinite().all()):
             feature = int((~block.isfinite()).any(dim=0).nonzero()[0])
             raise ValueError(
-                f"x must be finite: feature {feature} holds NaN or infinite values; impute them first (see TableEncoder) "
-                "or remove them."
+                f"x must be finite: feature {feature} holds NaN or infinite values; impute them first (see "
+                "TableEncoder) or remove them."
             )
         yield block
 
@@ -70,6 +73,7 @@ def beside(statistic: Tensor, x: Tensor, *, dim: int) -> Tensor:
         The statistic with F at `dim` and 1 elsewhere.
 
     Example:
+        >>> import torch
         >>> beside(torch.zeros(3), torch.zeros(2, 3, 4, 4), dim=1).shape
         torch.Size([1, 3, 1, 1])
     """
@@ -102,7 +106,10 @@ def require_fitted(module: nn.Module) -> None:
     """
     if not module.fitted:
         name = type(module).__name__
-        raise ValueError(f"{name} must be fitted before it is used: it holds no statistics; call fit(x) with the training part.")
+        raise ValueError(
+            f"{name} must be fitted before it is used: it holds no statistics; call fit(x) with the "
+            "training part."
+        )
 
 
 def refuse_second_fit(module: nn.Module) -> None:
@@ -116,7 +123,9 @@ def refuse_second_fit(module: nn.Module) -> None:
     """
     if module.fitted:
         name = type(module).__name__
-        raise ValueError(f"{name} must be fitted once: it holds statistics already; make a new {name} for other data.")
+        raise ValueError(
+            f"{name} must be fitted once: it holds statistics already; make a new {name} for other data."
+        )
 
 
 def resume(module: nn.Module, _: object) -> None:

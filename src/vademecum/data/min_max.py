@@ -71,7 +71,10 @@ class MinMax(nn.Module):
     ) -> None:
         super().__init__()
         if not feature_range[0] < feature_range[1]:
-            raise ValueError(f"feature_range must go from a smaller to a larger number: it is {feature_range}; swap the ends.")
+            raise ValueError(
+                f"feature_range must go from a smaller to a larger number: it is {feature_range}; swap the "
+                "ends."
+            )
         if not 0 <= quantile < 0.5:
             raise ValueError(f"quantile must be in [0, 0.5): it is {quantile}; try 0.01.")
         self.num_features = num_features
@@ -98,13 +101,13 @@ class MinMax(nn.Module):
         Returns:
             The module itself.
 
-        Raises:
-            ValueError: the module is fitted already; x has another shape, is empty, or is not finite.
         """
         refuse_second_fit(self)
         if not self.quantile:
             return self.partial_fit(x)
-        rows = np.concatenate([block.numpy() for block in blocks(x, dim=self.dim, num_features=self.num_features)])
+        rows = np.concatenate(
+            [block.numpy() for block in blocks(x, dim=self.dim, num_features=self.num_features)]
+        )
         ends = np.quantile(rows, [self.quantile, 1 - self.quantile], axis=0)
         return self._keep(torch.from_numpy(ends[0]), torch.from_numpy(ends[1]), len(rows))
 
@@ -118,10 +121,13 @@ class MinMax(nn.Module):
             The module itself.
 
         Raises:
-            ValueError: quantiles are wanted, which need all data at once; or x has another shape, is empty, or is not finite.
+            ValueError: quantiles are wanted, which need all data at once; or x has another shape, is empty,
+                or is not finite.
         """
         if self.quantile:
-            raise ValueError(f"quantiles need all data at once: quantile={self.quantile}; use fit, or quantile=0.")
+            raise ValueError(
+                f"quantiles need all data at once: quantile={self.quantile}; use fit, or quantile=0."
+            )
         count = int(self.count)
         low, high = (self.low.cpu().double(), self.high.cpu().double()) if self.fitted else (None, None)
         for block in blocks(x, dim=self.dim, num_features=self.num_features):
@@ -129,7 +135,8 @@ class MinMax(nn.Module):
             low = least if low is None else low.minimum(least)
             high = most if high is None else high.maximum(most)
             count += len(block)
-        assert low is not None and high is not None  # blocks refuses an empty x
+        assert low is not None  # blocks refuses an empty x
+        assert high is not None
         return self._keep(low, high, count)
 
     def _keep(self, low: Tensor, high: Tensor, count: int) -> "MinMax":
@@ -146,10 +153,9 @@ class MinMax(nn.Module):
             x: (B, F, ...) with F at `dim`; of any type.
 
         Returns:
-            The same shape, in the range for values like those of the training part; in the type of x where that is floating.
+            The same shape, in the range for values like those of the training part; in the type of x where
+            that is floating.
 
-        Raises:
-            ValueError: the module is not fitted, or x has another shape.
         """
         x, low, width = self._ready(x)
         a, b = self.feature_range
@@ -165,8 +171,6 @@ class MinMax(nn.Module):
         Returns:
             The same shape, in units of the input.
 
-        Raises:
-            ValueError: the module is not fitted, or z has another shape.
         """
         z, low, width = self._ready(z)
         a, b = self.feature_range
@@ -186,4 +190,6 @@ class MinMax(nn.Module):
         Returns:
             The words between the brackets.
         """
-        return f"{self.num_features}, dim={self.dim}, feature_range={self.feature_range}, fitted={self.fitted}"
+        return (
+            f"{self.num_features}, dim={self.dim}, feature_range={self.feature_range}, fitted={self.fitted}"
+        )

@@ -1,7 +1,7 @@
 r"""Train, validation and test split: three parts that share nothing, cut by what the data are.
 
-The training part fits, the validation part chooses, the test part is looked at once. What a fair cut is depends
-on the data. Classes are stratified, so that each part has the same mix. Examples that belong together
+The training part fits, the validation part chooses, the test part is looked at once. What a fair cut is
+depends on the data. Classes are stratified, so that each part has the same mix. Examples that belong together
 (one patient, one document) stay in one part, or the test measures memory. Data that are to predict the
 future are cut in time. Parts that came with the data are kept.
 
@@ -11,13 +11,13 @@ $$ \{1, \dots, N\} = T \cup V \cup S, \qquad T \cap V = T \cap S = V \cap S = \e
 where $S_k$ are the test examples of class k, and V is cut in the same way.
 
 Also called: holdout, stratified split, grouped split, temporal split, train/val/test.
-Departures: Kohavi compares accuracy estimates of one holdout and of cross-validation; this is the holdout, with a
-    third part to choose by.
-Pitfalls: with groups the mix of classes is as near as the groups allow. In time the last class to appear may be
-    missing from the training part. Oversampling or augmenting before the split puts copies on both sides.
+Departures: Kohavi compares accuracy estimates of one holdout and of cross-validation; this is the holdout,
+    with a third part to choose by.
+Pitfalls: with groups the mix of classes is as near as the groups allow. In time the last class to appear may
+    be missing from the training part. Oversampling or augmenting before the split puts copies on both sides.
     With few examples the test figure is uncertain: report its interval.
 Claim: none yet.
-Peer: scikit-learn's train_test_split, GroupShuffleSplit, StratifiedGroupKFold.
+Peer: none; scikit-learn's train_test_split, GroupShuffleSplit and StratifiedGroupKFold each do a part of it.
 
 References:
     kohavi1995study: section 2.1, holdout; section 2.2, stratification.
@@ -46,6 +46,11 @@ class Split:
         train: int64 (n,) examples to fit on, ascending.
         val: int64 (n,) examples to choose by.
         test: int64 (n,) examples to look at once.
+
+    Example:
+        >>> parts = split(torch.arange(6.0), times=torch.tensor([3, 1, 2, 6, 5, 4]))
+        >>> parts.train, parts.val, parts.test  # the times 1 to 4, then 5, then 6
+        (tensor([0, 1, 2, 5]), tensor([4]), tensor([3]))
     """
 
     train: Tensor
@@ -66,21 +71,23 @@ def split(
     """Cut a data set into train, val and test.
 
     Args:
-        y: (N,) targets. Whole numbers are classes and are stratified: each class has its share in each part, and
-            at least one example where it has three or more. Floating targets are only shuffled.
+        y: (N,) targets. Whole numbers are classes and are stratified: each class has its share in each part,
+            and at least one example where it has three or more. Floating targets are only shuffled.
         groups: (N,) codes; examples of one group stay in one part.
         times: (N,) numbers; train is the earliest part, test the latest, and equal times stay in one part.
-        parts: (N,) 0 train, 1 val, 2 test, -1 not said. Parts that are there are kept; a part that is not is cut out of
-            what is train or not said, of which it takes its fraction.
+        parts: (N,) 0 train, 1 val, 2 test, -1 not said. Parts that are there are kept; a part that is not is
+            cut out of what is train or not said, of which it takes its fraction.
         val_fraction: share of the examples to validate with.
         test_fraction: share of the examples to test with.
-        generator: source of the shuffle; None: a fresh one with seed 0, so that the same data are always cut alike.
+        generator: source of the shuffle; None: a fresh one with seed 0, so that the same data are always cut
+            alike.
 
     Returns:
         The indices of each part, none of them empty.
 
     Raises:
-        InputError: lengths differ, the fractions leave nothing to train on, or there are too few examples, groups or times.
+        InputError: lengths differ, the fractions leave nothing to train on, or there are too few examples,
+            groups or times.
 
     Example:
         >>> y = torch.tensor([0, 1] * 10)
@@ -92,19 +99,28 @@ def split(
     """
     if not (val_fraction > 0 and test_fraction > 0 and val_fraction + test_fraction < 1):
         raise InputError(
-            "val_fraction and test_fraction must be positive and leave something to train on: "
-            f"they are {val_fraction} and {test_fraction}; try 0.15 and 0.2."
+            "val_fraction and test_fraction must be positive and leave something to train on: they are "
+            f"{val_fraction} and {test_fraction}; try 0.15 and 0.2."
         )
     for name, along in (("groups", groups), ("times", times), ("parts", parts)):
         if along is not None and along.shape != y.shape[:1]:
-            raise InputError(f"{name} must have one entry for each example: y is {tuple(y.shape)}, {name} {tuple(along.shape)}.")
+            raise InputError(
+                f"{name} must have one entry for each example: y is {tuple(y.shape)}, {name} "
+                f"{tuple(along.shape)}."
+            )
     if times is not None and not bool(times.isfinite().all()):
-        raise InputError("times must be finite: some are NaN or infinite; remove these examples or fill them in.")
+        raise InputError(
+            "times must be finite: some are NaN or infinite; remove these examples or fill them in."
+        )
     found = torch.full(y.shape[:1], -1) if parts is None else parts.cpu().long()
     there = set(found.unique().tolist())
     if not there <= {-1, TRAIN, VAL, TEST}:
-        raise InputError(f"parts must be 0 (train), 1 (val), 2 (test) or -1 (not said): they hold {sorted(there)}.")
-    shares = {part: share for part, share in ((VAL, val_fraction), (TEST, test_fraction)) if part not in there}
+        raise InputError(
+            f"parts must be 0 (train), 1 (val), 2 (test) or -1 (not said): they hold {sorted(there)}."
+        )
+    shares = {
+        part: share for part, share in ((VAL, val_fraction), (TEST, test_fraction)) if part not in there
+    }
     pool = (found <= TRAIN).nonzero().flatten()
     if len(pool) < 1 + len(shares):
         raise InputError(
@@ -133,7 +149,7 @@ def _classes(y: Tensor) -> Tensor:
 
 
 def _stratified(y: Tensor, shares: Mapping[int, float], generator: torch.Generator) -> Tensor:
-    """Cut each class by itself. The remainders pass from class to class, so that the totals are right as well."""
+    """Cut each class by itself; remainders pass on to the next class, so that the totals are right too."""
     code = torch.full((len(y),), TRAIN)
     classes = _classes(y)
     before = 0
@@ -142,7 +158,7 @@ def _stratified(y: Tensor, shares: Mapping[int, float], generator: torch.Generat
         members = members[torch.randperm(len(members), generator=generator)]
         after = before + len(members)
         start = 0
-        for part, share in sorted(shares.items(), reverse=True):  # test first: it is needed most
+        for part, share in sorted(shares.items(), reverse=True):
             count = round(after * share) - round(before * share)
             still = sum(1 for other in shares if other < part)  # parts to come, beside train
             room = len(members) - start - 1 - still
@@ -153,8 +169,8 @@ def _stratified(y: Tensor, shares: Mapping[int, float], generator: torch.Generat
     for part in shares:
         if not bool((code == part).any()):
             raise InputError(
-                f"a class needs {1 + len(shares)} examples to be in each part: no class has as many, and {NAMES[part]} "
-                "would be empty; add examples or merge classes."
+                f"a class needs {1 + len(shares)} examples to be in each part: no class has as many, and "
+                f"{NAMES[part]} would be empty; add examples or merge classes."
             )
     return code
 
@@ -173,7 +189,9 @@ def _grouped(y: Tensor, groups: Tensor, shares: Mapping[int, float], generator: 
     holds = torch.bincount(member * num_classes + classes, minlength=num_groups * num_classes)
     holds = holds.view(num_groups, num_classes).double()  # (G, K)
     total = holds.sum(dim=0)  # (K,)
-    share = torch.tensor([1 - sum(shares.values()), *(shares[part] for part in parts[1:])], dtype=torch.float64)
+    share = torch.tensor(
+        [1 - sum(shares.values()), *(shares[part] for part in parts[1:])], dtype=torch.float64
+    )
     lacks = share[:, None] * total  # (parts, K)
     order = torch.randperm(num_groups, generator=generator)
     order = order[holds[order].sum(dim=1).argsort(descending=True, stable=True)]
@@ -198,8 +216,8 @@ def _in_time(times: Tensor, shares: Mapping[int, float]) -> Tensor:
     parts = sorted(shares)
     if len(edges) < len(parts):
         raise InputError(
-            f"each part needs a time of its own: there are {len(edges) + 1} distinct times for {len(parts) + 1} parts; "
-            "give a finer time, or leave it out."
+            f"each part needs a time of its own: there are {len(edges) + 1} distinct times for "
+            f"{len(parts) + 1} parts; give a finer time, or leave it out."
         )
     code = torch.full((len(times),), TRAIN)
     first = 0  # of the edges that may still be taken
@@ -218,6 +236,6 @@ def _refuse_straddling(groups: Tensor, code: Tensor) -> None:
     straddling = int((pairs[:, 0].unique(return_counts=True)[1] > 1).sum())
     if straddling:
         raise InputError(
-            f"a group must stay in one part: {straddling} groups stand in two, as the given parts or times cut through them; "
-            "leave out the grouping, or the parts or times."
+            f"a group must stay in one part: {straddling} groups stand in two, as the given parts or times "
+            "cut through them; leave out the grouping, or the parts or times."
         )

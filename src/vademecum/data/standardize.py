@@ -4,7 +4,8 @@ Inputs on unequal scales make the loss surface long and narrow, so that no one l
 weights. Standardized inputs are the cheapest cure. The mean and the deviation belong to the model: they are
 buffers here, are saved with the weights, and come from the training part alone (see `leakage`).
 
-$$ z = \frac{x - \mu}{\sigma}, \qquad \mu = \frac1n \sum_i x_i, \qquad \sigma^2 = \frac1n \sum_i (x_i - \mu)^2 $$
+$$ z = \frac{x - \mu}{\sigma}, \qquad \mu = \frac1n \sum_i x_i,
+\qquad \sigma^2 = \frac1n \sum_i (x_i - \mu)^2 $$
 
 Data that come in blocks are joined by the pairwise update, which never subtracts two large sums:
 
@@ -21,8 +22,8 @@ Claim: none yet.
 Peer: scikit-learn's StandardScaler.
 
 References:
-    lecun1998efficient: section 4.3, transforming the inputs.
-    chan1983algorithms: Eq. 2.1, the pairwise update.
+    lecun1998efficient: section 4.3, normalizing the inputs.
+    chan1983algorithms: the updating formula for two samples; the rounding error of the two-pass algorithm.
 """
 
 import torch
@@ -103,8 +104,6 @@ class Standardize(nn.Module):
         Returns:
             The module itself.
 
-        Raises:
-            ValueError: the module is fitted already; x has another shape, is empty, or is not finite.
         """
         refuse_second_fit(self)
         return self.partial_fit(x)
@@ -130,7 +129,10 @@ class Standardize(nn.Module):
             M = M + M_b + delta.square() * (n * n_b / (n + n_b))
             n += n_b
         if n <= self.correction:
-            raise ValueError(f"the variance needs more than {self.correction} values a feature: x has {n}; pass more, or correction=0.")
+            raise ValueError(
+                f"the variance needs more than {self.correction} values a feature: x has {n}; pass more, or "
+                "correction=0."
+            )
         self._n, self._mu, self._M = n, mu, M
         # What is left of a constant feature after rounding; Chan, Golub and LeVeque bound it by this.
         epsilon = torch.finfo(torch.float64).eps
@@ -151,8 +153,6 @@ class Standardize(nn.Module):
         Returns:
             The same shape, in standard deviations; in the type of x where that is floating.
 
-        Raises:
-            ValueError: the module is not fitted, or x has another shape.
         """
         x, scale = self._ready(x)
         return ((x - beside(self.mean, x, dim=self.dim)) / scale).to(x.dtype)
@@ -166,8 +166,6 @@ class Standardize(nn.Module):
         Returns:
             The same shape, in units of the input.
 
-        Raises:
-            ValueError: the module is not fitted, or z has another shape.
         """
         z, scale = self._ready(z)
         return (z * scale + beside(self.mean, z, dim=self.dim)).to(z.dtype)

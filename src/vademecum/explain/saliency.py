@@ -55,14 +55,19 @@ def saliency(
         tensor([[1., 2.]])
     """
     if not x.is_floating_point():
-        raise TypeError(f"x must be floating-point to have a gradient: it is {x.dtype}; pass x.float(), scaled as in training.")
+        raise TypeError(
+            f"x must be floating-point to have a gradient: it is {x.dtype}; pass x.float(), scaled as in training."
+        )
     if reduce not in {None, "max"}:
         raise ValueError(f'reduce must be None or "max": it is {reduce!r}; take "max" for one map an image.')
     if reduce == "max" and x.ndim < 3:
-        raise ValueError(f'reduce="max" must have channels: x is {tuple(x.shape)}; leave it out for (B, F) inputs.')
+        raise ValueError(
+            f'reduce="max" must have channels: x is {tuple(x.shape)}; leave it out for (B, F) inputs.'
+        )
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
         leaf = x.detach().clone().requires_grad_()
-        score = _score(model(leaf), leaf, target)
+        # A copy, so that the first layer may work in place.
+        score = _score(model(leaf.clone()), leaf, target)
         gradient = None
         if score.requires_grad:
             (gradient,) = torch.autograd.grad(score.sum(), leaf, allow_unused=True)

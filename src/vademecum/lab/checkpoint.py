@@ -84,7 +84,9 @@ class Progress:
         values = json.loads(text)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError(f"not a header of format {FORMAT}")
-        rows = tuple(Row(**{f.name: f.type(row[f.name]) for f in fields(Row)}) for row in values.pop("history"))  # type: ignore[operator]
+        rows = tuple(
+            Row(**{f.name: f.type(row[f.name]) for f in fields(Row)}) for row in values.pop("history")
+        )  # type: ignore[operator]
         stopping = {str(name): float(value) for name, value in values.pop("stopping").items()}
         whole = {name: int(values.pop(name)) for name in ("epoch", "step", "seen")}
         real = {name: float(values.pop(name)) for name in ("rate", "loss_sum", "seconds")}
@@ -151,7 +153,7 @@ class Checkpoint:
         try:
             with safe_open(path, framework="pt") as file:
                 progress = Progress.from_json((file.metadata() or {})[HEADER])
-                for key in file.keys():  # noqa: SIM118: the file is no mapping
+                for key in file.keys():  # noqa: SIM118 - the file is no mapping
                     part, _, name = key.partition(".")
                     parts[part][name] = file.get_tensor(key)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -192,7 +194,9 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
         Copies on the CPU, as ``<parameter's number>.<name>``.
     """
     state = optimizer.state_dict()["state"]
-    return detached({f"{i}.{name}": t for i, entry in state.items() for name, t in entry.items() if t is not None})
+    return detached(
+        {f"{i}.{name}": t for i, entry in state.items() for name, t in entry.items() if t is not None}
+    )
 
 
 def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -233,4 +237,6 @@ def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _describe(tensor: Tensor | None) -> str:
-    return "missing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+    return (
+        "missing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+    )

@@ -115,6 +115,7 @@ def range_test(
         axes.plot(rates, smoothed, color=FIRST, linewidth=1.8, label="smoothed")
         shown = smoothed
     axes.set_xscale("log")
+    axes.set_xlim(rates[0], rates[-1])
     _plain_powers(axes.xaxis)
     finite = [v for v in shown if math.isfinite(v)]
     text = ""
@@ -177,8 +178,8 @@ def against(slug: str, true: Sequence[float], said: Sequence[float], *, target: 
     figure, axes = _canvas(square=True)
     low, high = min(*true, *said), max(*true, *said)
     axes.plot([low, high], [low, high], color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)), label="right")
-    dots = axes.scatter(true, said, s=9, color=FIRST, alpha=0.55, linewidths=0, label="test examples")
-    dots.set_rasterized(False)
+    area = min(24.0, max(5.0, 5000 / len(true)))  # many dots are drawn smaller
+    axes.scatter(true, said, s=area, color=FIRST, alpha=0.6, linewidths=0, label="test examples")
     axes.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
     _legend(axes)
     text = f"{len(true)} examples; true values from {_short(min(true))} to {_short(max(true))}, "
@@ -220,8 +221,8 @@ def saliency_png(image: Tensor, heat: Tensor) -> bytes:
     r"""Draw an image, its saliency map and the one over the other, side by side, with the map's color scale.
 
     The map keeps sign and scale: red is positive, blue negative, white zero, full color at the largest
-    magnitude. Of several channels the one of largest magnitude is shown. The file's text field
-    ``Description`` holds the range of the map and the place of its peak.
+    magnitude; the scale of a map without negative values ends at white. Of several channels the one of
+    largest magnitude is shown. The file's text field ``Description`` holds the map's range and its peak.
 
     Args:
         image: (C, H, W) uint8 or float; its own range is stretched to black and white.
@@ -250,16 +251,16 @@ def saliency_png(image: Tensor, heat: Tensor) -> bytes:
     pixels = image.detach().cpu().double()
     pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min()).clamp_min(1e-12)
     pixels = pixels if len(pixels) == 3 else pixels.mean(0, keepdim=True).expand(3, -1, -1)
-    scale = float(flat.abs().max())
-    colors = _diverging(flat / (scale or 1.0))
-    grey = pixels.mean(0, keepdim=True).expand(3, -1, -1)
-    strength = (flat.abs() / (scale or 1.0)).sqrt()  # the root lets weak places be seen
-    overlay = grey * (1 - strength) + colors * strength
+    flat, low, high = flat / (flat.abs().max() or 1.0), float(flat.min()), float(flat.max())
+    colors, strength = _diverging(flat), flat.abs()
+    # Over the image the hue tells the sign and the opacity the size.
+    overlay = pixels.mean(0) * (1 - strength) + _diverging(flat.sign()) * strength
 
     height, width = flat.shape
     zoom = PANEL / max(height, width)
     size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-    bar = _diverging(torch.linspace(1, -1, size[1], dtype=torch.float64)[:, None].expand(-1, _BAR))
+    scale = torch.linspace(1, -1 if low < 0 else 0, size[1], dtype=flat.dtype)
+    bar = _diverging(scale[:, None].expand(-1, _BAR))
     sheet = Image.new("RGBA", (3 * (size[0] + _GUTTER) + _BAR, size[1]))
     # Enlarged pixels keep their edges; a large image is averaged down.
     method = Image.Resampling.NEAREST if zoom >= 1 else Image.Resampling.BOX
@@ -268,12 +269,9 @@ def saliency_png(image: Tensor, heat: Tensor) -> bytes:
     sheet.paste(_picture(bar), (3 * (size[0] + _GUTTER), 0))
 
     row, column = divmod(int(flat.abs().argmax()), width)
+    peak = f"strongest in row {row + 1}, column {column + 1}"
     notes = PngInfo()
-    notes.add_text(
-        "Description",
-        f"map from {_short(float(flat.min()))} to {_short(float(flat.max()))}, "
-        f"strongest in row {row + 1} of {height}, column {column + 1} of {width}",
-    )
+    notes.add_text("Description", f"map from {_short(low)} to {_short(high)}, {peak}")
     out = io.BytesIO()
     sheet.save(out, format="PNG", pnginfo=notes, optimize=True)
     return out.getvalue()

@@ -61,7 +61,11 @@ def _one_cycle(done: float) -> float:
     return _cosine((done - WARM_UP) / (1 - WARM_UP))
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"constant": _constant, "cosine": _cosine, "one_cycle": _one_cycle}
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+}
 """Share of the peak rate, by the share of the steps that are done."""
 
 
@@ -188,7 +192,8 @@ class Loop:
         """
         self._wrapped.train()
         order = torch.randperm(
-            len(self._train), generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, "order", self.epoch))
+            len(self._train),
+            generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, "order", self.epoch)),
         ).to(self._train.x.device)
         for batch in order.tensor_split(self.steps_per_epoch)[self.step :]:
             self._take(batch)
@@ -221,11 +226,10 @@ class Loop:
     def end_epoch(self) -> Row:
         """Validate after the last step of an epoch, and remember the weights if they are the best.
 
+        A loss that is not finite any more is an InputError.
+
         Returns:
             The epoch's figures, the same on every process.
-
-        Raises:
-            InputError: the loss is not finite any more.
         """
         if self._world > 1:  # each process has seen other batches; the statistics of the first one count
             for buffer in self.model.buffers():
@@ -258,11 +262,10 @@ class Loop:
     def checkpoint(self) -> Checkpoint:
         """Describe this instant, so that `resume` can go on from it.
 
+        A loss that is not finite any more is an InputError: nobody wants to go on from there.
+
         Returns:
             Copies of everything, on the CPU.
-
-        Raises:
-            InputError: the loss is not finite any more; nobody wants to go on from there.
         """
         loss_sum = float(self._loss_sum)
         self._refuse_if_diverged(loss_sum)
@@ -285,11 +288,10 @@ class Loop:
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint.
 
+        A checkpoint of another model is an InputError, and changes nothing.
+
         Args:
             checkpoint: of a run with the same recipe and data.
-
-        Raises:
-            InputError: it belongs to another model; nothing was changed.
         """
         expected = {name: t.to("cpu") for name, t in self.model.state_dict().items()}
         same_shapes(checkpoint.model, expected, what="a checkpoint")

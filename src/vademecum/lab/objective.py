@@ -60,4 +60,6 @@ class Objective:
         """
         loss = self.loss(output, y).double() * len(y)
         gain = (output.argmax(1) == y).sum() if self.num_classes else len(y) - loss
-        return torch.stack([loss, torch.as_tensor(gain, device=loss.device).double(), loss.new_tensor(len(y))])
+        return torch.stack(
+            [loss, torch.as_tensor(gain, device=loss.device).double(), loss.new_tensor(len(y))]
+        )

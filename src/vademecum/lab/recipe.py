@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vademecum._core.errors import InputError, unknown
+from vademecum._core.errors import InputError, UnknownNameError
+from vademecum.nn.activation import ACTIVATIONS
+from vademecum.nn.init import POLICIES
 
 __all__ = ["Recipe"]
 
@@ -98,20 +100,7 @@ def _field(default: Any, rule: _Number | _Text, meaning: str) -> Any:
 
 
 NORMS = ("batch", "group", "instance", "layer", "none")
-ACTIVATIONS = (
-    "elu",
-    "gelu",
-    "leaky_relu",
-    "mish",
-    "prelu",
-    "relu",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "tanh",
-)
-INITS = ("he", "lecun", "orthogonal", "torch", "xavier")
+INITS = (*POLICIES, "torch")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 PREPROCESSES = ("min_max", "none", "standardize")
@@ -132,7 +121,7 @@ class Recipe:
         True
         >>> recipe.changed({"lerning_rate": 0.1})
         Traceback (most recent call last):
-        vademecum._core.errors.InputError: recipe field must be one that exists: 'lerning_rate' is none; did you mean 'learning_rate'?
+        vademecum._core.errors.UnknownNameError: recipe field must be one that exists: 'lerning_rate' is none; did you mean 'learning_rate'?
     """  # noqa: E501
 
     data: str = _field("digits", _Text(empty=False), "'digits', a folder of images, or a table's file")
@@ -143,15 +132,14 @@ class Recipe:
         "auto", _Text(empty=False), "'mlp', 'cnn', FILE:FUNCTION; auto: cnn for images, mlp for tables"
     )
     norm: str = _field("batch", _Text(NORMS, "_norm"), "normalization inside the net")
-    activation: str = _field("relu", _Text(ACTIVATIONS), "nonlinearity inside the net")
+    activation: str = _field("relu", _Text(tuple(ACTIVATIONS)), "nonlinearity inside the net")
     init: str = _field(
         "he", _Text(INITS, "_init"), "initial weights; 'torch' leaves them as torch makes them"
     )
-    dropout: float = _field(0.1, _Number(0, 1, open_high=True), "probability of dropping a unit")
+    dropout: float = _field(0.25, _Number(0, 1, open_high=True), "probability of dropping a unit")
     preprocess: str = _field("standardize", _Text(PREPROCESSES), "scaling, fitted on the training part alone")
     image_size: int | str = _field(
         "auto", _Number(4, 4096, whole=True, words=("auto",)), "side of the images, pixels"
-    )
     )
     optimizer: str = _field("adamw", _Text(OPTIMIZERS), "who takes the steps")
     learning_rate: float | str = _field(
@@ -161,10 +149,10 @@ class Recipe:
     momentum: float = _field(0.9, _Number(0, 1, open_high=True), "of sgd; adamw's first beta")
     weight_decay: float = _field(0.01, _Number(0, 10), "decoupled in adamw, an L2 gradient in sgd")
     label_smoothing: float = _field(
-        0.05, _Number(0, 1, open_high=True), "share of the target spread over all classes"
+        0.0, _Number(0, 1, open_high=True), "share of the target spread over all classes"
     )
     batch_size: int = _field(
-        64, _Number(1, 2**24, whole=True), "examples a step, over all processes together"
+        32, _Number(1, 2**24, whole=True), "examples a step, over all processes together"
     )
     epochs: int = _field(30, _Number(1, 1_000_000, whole=True), "passes over the training part at most")
     patience: int = _field(
@@ -188,7 +176,7 @@ class Recipe:
             kept = rule.check(value)
             if kept is None:
                 if isinstance(value, str) and isinstance(rule, _Text) and rule.options:
-                    raise unknown(f.name, value, rule.options)
+                    raise UnknownNameError(f.name, value, rule.options)
                 raise InputError(f"{f.name} must be {rule.allowed}: {value!r} came; {f.metadata['meaning']}.")
             object.__setattr__(self, f.name, kept)
         if self.val_fraction + self.test_fraction >= 1:
@@ -216,12 +204,12 @@ class Recipe:
             The copy.
 
         Raises:
-            InputError: there is no such field.
+            UnknownNameError: there is no such field.
         """
         names = [f.name for f in fields(self)]
         for name in settings:
             if name not in names:
-                raise unknown("recipe field", name, names)
+                raise UnknownNameError("recipe field", name, names)
         return replace(self, **settings)
 
     def with_settings(self, settings: Iterable[str]) -> "Recipe":
@@ -234,7 +222,8 @@ class Recipe:
             The copy.
 
         Raises:
-            InputError: a setting has no ``=``, or names no field.
+            InputError: a setting has no ``=``.
+            UnknownNameError: there is no such field.
 
         Example:
             >>> recipe = Recipe().with_settings(["norm=group", "learning_rate=3e-4"])
@@ -251,7 +240,7 @@ class Recipe:
                     f"a setting must read name=value: {setting!r} came; write for example norm=group."
                 )
             if name not in rules:
-                raise unknown("recipe field", name, rules)
+                raise UnknownNameError("recipe field", name, rules)
             values[name] = rules[name].read(text.strip())
         return self.changed(values)
 

@@ -1,25 +1,14 @@
 """The report of a run: one page, written from the files of the run folder and nothing else.
 
-It opens from disk without internet, in light and dark, on a phone and on paper. Every file may be missing: the
-page of an interrupted run tells what the run had written. What it reads of ``run.json``, each key optional:
-
-- ``status``, ``command`` (as typed), ``started`` (ISO 8601), ``seconds``, ``threads``
-- ``versions``, ``machine``: name to text or number
-- ``data``: name, kind, task, target, count, shape, classes, class_counts, features (name, categories), notes,
-  fingerprint
-- ``split``: train, val, test (numbers of examples), method
-- ``model``: name, parameters, macs, receptive_field, layers (each: path, type, output, parameters, macs,
-  receptive_field)
-- ``learning_rate``, ``range_test``: rates, losses, smoothed, chosen, reason
-- ``training``: epochs_run, epochs_allowed, best_epoch, patience, stopped ("early", "epochs", "interrupted")
+It opens from disk without internet, in light and dark, on a phone and on paper. Every file but the recipe may be
+missing, and so may every key of ``run.json``: the page of an interrupted run tells what the run had written.
+What it looks for in ``run.json`` stands below, with what is taken where a key is missing.
 """
 
 import base64
 import csv
 import io
-import json
 import math
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,60 +20,46 @@ from vademecum._core.errors import InputError
 
 from . import figures
 from .evaluate import Evaluation, class_scores, percent
+from .run_folder import RunFolder
 
-__all__ = ["check_folder", "write"]
+__all__ = ["write"]
 
-PAGE = "report.html"
+RUN: Mapping[str, Any] = {
+    "status": "running", "reason": "", "command": "", "started": "", "seconds": None, "threads": None, "versions": {},
+    "machine": {}, "learning_rate": None, "range_test": {}, "data": {}, "split": {}, "model": {}, "training": {},
+}  # fmt: skip
+DATA: Mapping[str, Any] = {
+    "name": "", "kind": "", "task": "", "target": "", "count": None, "shape": (), "classes": (), "class_counts": (),
+    "features": (), "notes": (), "copies_across_parts": None, "fingerprint": "",
+}  # fmt: skip
+SPLIT: Mapping[str, Any] = {"train": None, "val": None, "test": None, "method": ""}
+MODEL: Mapping[str, Any] = {"name": "", "parameters": None, "macs": None, "receptive_field": (), "layers": ()}
+LAYER: Mapping[str, str] = {
+    "path": "Part", "type": "Kind", "output": "Output", "parameters": "Parameters", "macs": "MACs",
+    "receptive_field": "Sees",
+}  # fmt: skip
+TRAINING: Mapping[str, Any] = {"epochs_allowed": None, "best_epoch": None, "patience": None, "stopped": ""}
+
 MOST_CLASSES = 20  # a larger confusion matrix is told by its largest cells
 MOST_POINTS = 1000  # dots in a scatter plot
-MOST_PICTURE_BYTES = 600_000  # pictures embedded in the page; further ones stay in the folder
-
-_THINGS = {"images": "images", "table": "rows"}
+MOST_PICTURE_BYTES = 450_000  # pictures embedded in the page, before base64; further ones stay in the folder
+THINGS = {"images": "images", "table": "rows"}
 
 
 def write(folder: Path | str) -> Path:
     """Write ``report.html`` into a run folder, from the other files in it.
+
+    An `InputError` says so where the folder holds no run or a file in it is damaged.
 
     Args:
         folder: as `vade fit` made it, finished or not.
 
     Returns:
         The page's path.
-
-    Raises:
-        InputError: the folder holds no run, or a file in it is damaged.
     """
-    folder = check_folder(folder)
-    text = _render(_context(folder))
-    page, unfinished = folder / PAGE, folder / f".{PAGE}.{os.getpid()}"
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(page)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return page
-
-
-def check_folder(folder: Path | str) -> Path:
-    """Make sure that a folder holds a run.
-
-    Args:
-        folder: what the user named.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: it holds no run.
-    """
-    folder = Path(folder)
-    if not any((folder / name).is_file() for name in ("run.json", "recipe.toml")):
-        what = "no such folder" if not folder.exists() else "it has neither run.json nor recipe.toml"
-        raise InputError(
-            f"the run must be a folder that `vade fit` wrote: {str(folder)!r} is none, {what}; "
-            "pass one such as runs/digits."
-        )
-    return folder
+    run_folder = RunFolder(folder)
+    run_folder.write("report.html", _render(_context(run_folder)))
+    return run_folder.path / "report.html"
 
 
 def _render(context: Mapping[str, Any]) -> str:
@@ -103,81 +78,81 @@ def _render(context: Mapping[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(context)
 
 
-def _context(folder: Path) -> dict[str, Any]:
+def _context(folder: RunFolder) -> dict[str, Any]:
     """Gather what the page says. Nothing is computed from data or model again: only read, and drawn."""
-    run: dict[str, Any] = _json(folder / "run.json", {})
-    data, model, training = (run.get(part, {}) for part in ("data", "model", "training"))
-    findings: list[dict[str, Any]] = _json(folder / "findings.json", [])
-    rows = _metrics(folder / "metrics.csv")
-    judged = _json(folder / "evaluation.json", None)
+    run = {**RUN, **folder.facts}
+    data, split = {**DATA, **run["data"]}, {**SPLIT, **run["split"]}
+    model, training = {**MODEL, **run["model"]}, {**TRAINING, **run["training"]}
+    epochs = _metrics(folder)
+    training["best_epoch"] = training["best_epoch"] or _best(epochs)
+    judged = _json(folder, "evaluation.json", None)
     evaluation = Evaluation.from_dict(judged) if judged else None
-    papers = _papers(folder / "refs.bib")
-    place = shlex.quote(str(Path(folder.resolve().parent.name) / folder.resolve().name))
+    papers = _papers(folder)
+    whole = folder.path.resolve()
     return {
-        "name": data.get("name") or folder.resolve().name,
-        "place": place,
-        "things": _THINGS.get(data.get("kind", ""), "examples"),
+        "name": data["name"] or whole.name,
+        "place": shlex.quote(f"{whole.parent.name}/{whole.name}"),
+        "things": THINGS.get(data["kind"], "examples"),
+        "merit": "R²" if data["task"] == "regression" else "accuracy",
         "run": run,
-        "status": run.get("status", "running"),
-        "data": data,
-        "split": run.get("split", {}),
-        "model": model,
-        "layers": _table(model.get("layers", []), _LAYER_COLUMNS),
-        "findings": findings,
-        "range_test": run.get("range_test") or {},
+        "data": data if run["data"] else None,
+        "split": split,
+        "target": data["target"] or "value",
+        "model": model if run["model"] else None,
+        "layers": _table(model["layers"], LAYER),
+        "findings": _json(folder, "findings.json", []),
+        "range_test": run["range_test"] or {},
         "training": training,
-        "epochs": rows,
-        "best": training.get("best_epoch") or _best(rows),
+        "epochs": epochs,
         "evaluation": evaluation,
         "scores": class_scores(evaluation) if evaluation else [],
+        "errors": _errors(evaluation) if evaluation else 0,
         "confusions": _confusions(evaluation) if evaluation else [],
-        "pictures": _pictures(folder / "mistakes"),
-        "recipe": _text(folder / "recipe.toml"),
+        "pictures": list(zip(evaluation.mistakes if evaluation else (), _pictures(folder.path / "mistakes"))),
+        "recipe": _text(folder, "recipe.toml"),
         "papers": papers,
         "paper_keys": {paper.key for paper in papers},
-        "bibtex": _text(folder / "refs.bib").strip(),
-        "figures": _figures(run, rows, evaluation, folder),
+        "bibtex": _text(folder, "refs.bib").strip(),
+        "figures": _figures(run, data, training, epochs, evaluation, folder),
         "most_classes": MOST_CLASSES,
+        "most_points": MOST_POINTS,
         "isnan": math.isnan,
         "ln": math.log,
     }
 
 
 def _figures(
-    run: Mapping[str, Any], rows: Sequence[Mapping[str, float]], evaluation: Evaluation | None, folder: Path
+    run: Mapping[str, Any],
+    data: Mapping[str, Any],
+    training: Mapping[str, Any],
+    rows: Sequence[Mapping[str, float]],
+    evaluation: Evaluation | None,
+    folder: RunFolder,
 ) -> dict[str, Any]:
     from markupsafe import Markup
 
     drawn: dict[str, str] = {}
-    task = run.get("data", {}).get("task", evaluation.task if evaluation else "classification")
-    target = run.get("data", {}).get("target") or "value"
+    regression, target = data["task"] == "regression", data["target"] or "value"
     if rows:
         epochs = [int(row["epoch"]) for row in rows]
-        best = run.get("training", {}).get("best_epoch") or _best(rows)
-        losses = {
-            "training": [row["train_loss"] for row in rows],
-            "validation": [row["val_loss"] for row in rows],
-        }
-        unit = "loss (nats)" if task == "classification" else "loss"
-        drawn["loss"] = figures.learning_curves("loss", epochs, losses, title="Loss", label=unit, best=best)
-        merit = "accuracy" if task == "classification" else "R squared"
+        curves = {"training": [r["train_loss"] for r in rows], "validation": [r["val_loss"] for r in rows]}
+        drawn["loss"] = figures.learning_curves(
+            "loss", epochs, curves, title="Loss", label="loss" if regression else "loss (nats)",
+            best=training["best_epoch"],
+        )  # fmt: skip
+        merit = "R²" if regression else "accuracy"
         drawn["metric"] = figures.learning_curves(
-            "metric",
-            epochs,
-            {"validation": [row["val_metric"] for row in rows]},
-            title=f"Validation {merit}",
-            label=merit,
-            best=best,
-        )
-    test = run.get("range_test") or {}
-    if test.get("rates"):
-        drawn["range"] = figures.range_test(
-            "range", test["rates"], test["losses"], test.get("smoothed", []), chosen=test.get("chosen")
-        )
+            "metric", epochs, {"validation": [row["val_metric"] for row in rows]}, title=f"Validation {merit}",
+            label=merit, best=training["best_epoch"],
+        )  # fmt: skip
+    test = run["range_test"]
+    if test:
+        losses, smoothed = (_numbers(test[name]) for name in ("losses", "smoothed"))
+        drawn["range"] = figures.range_test("range", test["rates"], losses, smoothed, chosen=test["chosen"])
     if evaluation and evaluation.reliability:
         drawn["reliability"] = figures.reliability("reliability", evaluation)
     if evaluation and evaluation.task == "regression":
-        true, said = _predictions(folder / "predictions.npz")
+        true, said = _predictions(folder)
         if true:
             step = math.ceil(len(true) / MOST_POINTS)
             drawn["against"] = figures.against("against", true[::step], said[::step], target=target)
@@ -185,15 +160,9 @@ def _figures(
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704 - figures escapes all texts
 
 
-_LAYER_COLUMNS = {
-    "path": "Part", "type": "Kind", "output": "Output", "parameters": "Parameters", "macs": "MACs",
-    "receptive_field": "Sees",
-}  # fmt: skip
-
-
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, Any]:
     """Keep the columns of which at least one row knows something."""
-    known = [key for key in columns if any(row.get(key) is not None for row in rows)]
+    known = [key for key in columns if any(row.get(key) not in (None, [], ()) for row in rows)]
     return {
         "head": [columns[key] for key in known],
         "rows": [[row.get(key) for key in known] for row in rows],
@@ -201,16 +170,20 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dic
     }
 
 
+def _errors(evaluation: Evaluation) -> int:
+    return evaluation.count - sum(row[k] for k, row in enumerate(evaluation.confusion))
+
+
 def _confusions(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The largest cells off the diagonal, as true, said, count and the class's total."""
+    """The largest cells off the diagonal, as true, said, times and the class's total."""
     names = evaluation.classes
-    found = [
-        {"true": names[t], "said": names[s], "count": n, "of": sum(row)}
+    found: list[dict[str, Any]] = [
+        {"true": names[t], "said": names[s], "times": n, "of": sum(row)}
         for t, row in enumerate(evaluation.confusion)
         for s, n in enumerate(row)
         if t != s and n
     ]
-    return sorted(found, key=lambda cell: -cell["count"])[:20]
+    return sorted(found, key=lambda cell: cell["times"], reverse=True)[:20]
 
 
 def _best(rows: Sequence[Mapping[str, float]]) -> int | None:
@@ -218,80 +191,83 @@ def _best(rows: Sequence[Mapping[str, float]]) -> int | None:
     return int(min(finite, key=lambda row: row["val_loss"])["epoch"]) if finite else None
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def _text(folder: RunFolder, name: str) -> str:
+    return folder.read_text(name) if (folder.path / name).is_file() else ""
 
 
-def _json(path: Path, missing: Any) -> Any:
-    if not path.is_file():
-        return missing
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _damaged(path, error) from error
+def _json(folder: RunFolder, name: str, missing: Any) -> Any:
+    return folder.read_json(name) if (folder.path / name).is_file() else missing
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def _damaged(name: str, error: Exception) -> InputError:
     return InputError(
-        f"every file of a run must be whole: {path.name} cannot be read ({error}); "
-        "remove it to get a report without it, or run again."
+        f"every file of a run must be whole: {name} cannot be read ({error}); "
+        "remove it to get a report without it, or repeat the run."
     )
 
 
-def _metrics(path: Path) -> list[dict[str, float]]:
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    """JSON knows no NaN: null stands for it."""
+    return [math.nan if value is None else value for value in values]
+
+
+def _metrics(folder: RunFolder) -> list[dict[str, float]]:
     try:
-        rows = csv.DictReader(io.StringIO(_text(path)))
+        rows = csv.DictReader(io.StringIO(_text(folder, "metrics.csv")))
         return [{name: float(value or "nan") for name, value in row.items()} for row in rows]
     except (TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged("metrics.csv", error) from error
 
 
-def _predictions(path: Path) -> tuple[list[float], list[float]]:
+def _predictions(folder: RunFolder) -> tuple[list[float], list[float]]:
     import numpy as np
 
+    path = folder.path / "predictions.npz"
     if not path.is_file():
         return [], []
     try:
         with np.load(path, allow_pickle=False) as stored:
             return stored["target"].reshape(-1).tolist(), stored["scores"].reshape(-1).tolist()
     except (BadZipFile, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path.name, error) from error
 
 
 def _pictures(folder: Path) -> list[dict[str, Any]]:
     """The pictures of the worst mistakes, in order; their source is empty once the page would grow too large."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     found, room = [], MOST_PICTURE_BYTES
-    for path in sorted(folder.glob("*.png")):
+    for path in sorted(folder.glob("[!.]*.png")):
         raw = path.read_bytes()
-        with Image.open(io.BytesIO(raw)) as picture:
-            about, size = str(picture.info.get("Description", "")), picture.size
+        try:
+            with Image.open(io.BytesIO(raw)) as picture:
+                about, size = str(picture.info.get("Description", "")), picture.size
+        except UnidentifiedImageError as error:
+            raise _damaged(f"mistakes/{path.name}", error) from error
         room -= len(raw)
-        source = "data:image/png;base64," + base64.b64encode(raw).decode() if room >= 0 else ""
+        source = f"data:image/png;base64,{base64.b64encode(raw).decode()}" if room >= 0 else ""
         found.append(
             {"source": source, "about": about, "width": size[0], "height": size[1], "file": path.name}
         )
     return found
 
 
-def _papers(path: Path) -> list[refs.Paper]:
+def _papers(folder: RunFolder) -> list[refs.Paper]:
     try:
-        return list(refs.parse(_text(path)).values())
+        return list(refs.parse(_text(folder, "refs.bib")).values())
     except ValueError as error:
-        raise _damaged(path, error) from error
+        raise _damaged("refs.bib", error) from error
 
 
 def _count(value: float) -> str:
-    """1234567 -> 1,234,567."""
     return f"{value:,.0f}"
 
 
 def _short(value: float | None) -> str:
-    """Four significant digits; a dash where nothing is known."""
+    """Four significant digits, all of a large number; a dash where nothing is known."""
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:,.0f}" if abs(value) >= 10_000 and abs(value) < 1e9 else f"{value:.4g}"
+    text = f"{value:,.0f}" if 10_000 <= abs(value) < 1e9 else f"{value:.4g}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -302,14 +278,14 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _shape(value: Sequence[int] | int) -> str:
-    return " × ".join(f"{n:,}" for n in value) if isinstance(value, list | tuple) else f"{value:,}"
+def _shape(sizes: Sequence[int]) -> str:
+    return " × ".join(f"{n:,}" for n in sizes)
 
 
 def _cell(value: Any) -> str:
-    """A cell of the table of layers."""
-    if value is None or value == []:
+    """Text for a cell of the table of layers."""
+    if value is None or value == [] or value == ():
         return "–"
-    if isinstance(value, list | tuple | int):
+    if isinstance(value, list | tuple):
         return _shape(value)
-    return str(value)
+    return _count(value) if isinstance(value, int | float) else str(value)

@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from vademecum._core.errors import InputError
 
@@ -74,7 +74,9 @@ class RunFolder:
                     f"name another one, or go on with it by --resume {path}."
                 )
             if not _claim(folder, recipe):
-                raise InputError(f"the output folder must be new: {str(path)!r} has just appeared; name another one.")
+                raise InputError(
+                    f"the output folder must be new: {str(path)!r} has just appeared; name another one."
+                )
             return cls(folder)
         stem = re.sub(r"[^\w.-]+", "-", Path(recipe.data).stem).strip("-.") or "run"
         number = 1
@@ -115,7 +117,9 @@ class RunFolder:
         try:
             return (self.path / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.path / name} must be a readable text file: {error}; repeat the run.") from error
+            raise InputError(
+                f"{self.path / name} must be a readable text file: {error}; repeat the run."
+            ) from error
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file.
@@ -165,9 +169,8 @@ def write_whole(path: Path, content: bytes) -> None:
         path: final name; an older file of that name is replaced, a missing folder is made.
         content: all of it.
 
-    Raises:
-        InputError: the disk is full or the place cannot be written; nothing is left behind and an older file
-            of that name is untouched.
+    Where the disk is full or the place cannot be written, an InputError says so; nothing is left behind then, and an
+    older file of that name is untouched.
     """
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -182,7 +185,7 @@ def write_whole(path: Path, content: bytes) -> None:
             hidden.unlink(missing_ok=True)
         _flush_folder(path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        _refuse_unwritable(path, error)
 
 
 def _claim(folder: Path, recipe: Recipe) -> bool:
@@ -201,7 +204,7 @@ def _claim(folder: Path, recipe: Recipe) -> bool:
     except OSError as error:
         if folder.is_dir():
             return False
-        raise _unwritable(folder, error) from error
+        _refuse_unwritable(folder, error)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return True
@@ -217,11 +220,11 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(
+def _refuse_unwritable(path: Path, error: OSError) -> NoReturn:
+    raise InputError(
         f"the place of the run must be writable and have room: {path}: {error.strerror or error}; "
         "make room or choose another --out, and go on with --resume if the run had begun."
-    )
+    ) from error
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from vademecum._core.cards import card
-from vademecum._core.errors import InputError, unknown
+from vademecum._core.errors import InputError, UnknownNameError
+from vademecum._core.tex import inline
 
 from ._engine import BROKEN, HOLDS, NOT_CHECKED, Verdict, judge
 from ._subject import Target
@@ -48,7 +49,9 @@ class Conformance:
         lines.append(f"{'law':<{width}}  {'measured':>9}  {'allowed':>8}  {'in':<8}  verdict")
         for verdict in self.verdicts:
             if verdict.outcome == NOT_CHECKED:
-                lines.append(f"{verdict.law.name:<{width}}  {'-':>9}  {'-':>8}  {'-':<8}  not checked: {verdict.reason}")
+                lines.append(
+                    f"{verdict.law.name:<{width}}  {'-':>9}  {'-':>8}  {'-':<8}  not checked: {verdict.reason}"
+                )
                 continue
             dtype = str(verdict.dtype).removeprefix("torch.")
             lines.append(
@@ -80,14 +83,16 @@ def explain(verdict: Verdict) -> list[str]:
     Returns:
         Lines of text.
     """
-    lines = [f"{verdict.law.name} is broken.", f"  what must hold: {verdict.law.equation}"]
+    lines = [f"{verdict.law.name} is broken.", f"  what must hold: {inline(verdict.law.equation)}"]
     if verdict.reason:
         lines.append(f"  what came: {verdict.reason}")
     example = verdict.counterexample
     if example is not None:
         built = ", ".join(f"{name}={value!r}" for name, value in example.arguments.items())
         lines.append(f"  smallest failing input found{f', built with {built}' if built else ''}:")
-        lines += [f"    {name} {tuple(tensor.shape)} = {_show(tensor)}" for name, tensor in example.inputs.items()]
+        lines += [
+            f"    {name} {tuple(tensor.shape)} = {_show(tensor)}" for name, tensor in example.inputs.items()
+        ]
         if example.got is not None and example.want is not None:
             lines += [f"    got  {_show(example.got)}", f"    want {_show(example.want)}"]
     if verdict.looks_like:
@@ -147,7 +152,8 @@ def suite_of(technique: str) -> Suite:
         The suite.
 
     Raises:
-        InputError: there is no such technique, it has no laws, or no such part.
+        InputError: the technique has no laws.
+        UnknownNameError: there is no such technique or part.
     """
     slug, _, part = technique.partition(".")
     slug = card(slug).slug
@@ -156,16 +162,22 @@ def suite_of(technique: str) -> Suite:
     except ModuleNotFoundError as error:
         if error.name != f"vademecum.laws.{slug}":
             raise
-        raise InputError(f"the technique must have laws: {slug} has none; `vade list` shows those that have.") from None
+        raise InputError(
+            f"the technique must have laws: {slug} has none; `vade list` shows those that have."
+        ) from None
     if not part:
         return next(iter(parts.values()))
     if part not in parts:
-        raise unknown(f"part of {slug}", part, parts)
+        raise UnknownNameError(f"part of {slug}", part, parts)
     return parts[part]
 
 
 def conform(
-    obj: object, technique: str, *, args: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None
+    obj: object,
+    technique: str,
+    *,
+    args: Mapping[str, object] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Conformance:
     """Hold an implementation to the laws of a technique.
 
@@ -178,9 +190,6 @@ def conform(
 
     Returns:
         The verdicts. True in a condition when every law that could be checked holds.
-
-    Raises:
-        InputError: the technique is unknown, or the object cannot be built from what the laws give.
 
     Example:
         >>> import torch

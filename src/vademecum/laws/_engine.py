@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vademecum._core.errors import InputError
 
-from ._subject import NotCheckable, Target
+from ._subject import NotCheckableError, Target
 from ._suite import Arguments, Draw, Law, Pair, Suite, Twin
 
 HOLDS, BROKEN, NOT_CHECKED = "holds", "broken", "not checked"
@@ -133,9 +133,9 @@ def _perform(target: Target, run: _Run) -> _Outcome | None:
                 error, why = distance(got, want)
                 if error > worst:
                     worst, reason = error, why
-        except (NotCheckable, InputError):
+        except (NotCheckableError, InputError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the user's object raises is a verdict, not a crash
+        except Exception as error:
             return _Outcome(run, draw, tuple(pairs), float("inf"), f"raised {type(error).__name__}: {error}")
     if not pairs:
         return None
@@ -168,7 +168,7 @@ def judge(suite: Suite, law: Law, target: Target, *, explain: bool = True) -> Ve
     for run in _runs(suite, law, target):
         try:
             outcome = _perform(target, run)
-        except NotCheckable as reason:
+        except NotCheckableError as reason:
             refused = str(reason)
             continue
         if outcome is not None:
@@ -201,7 +201,7 @@ def _simplest(target: Target, failures: list[_Outcome]) -> _Outcome:
         run = smallest.run
         try:
             rounded = _perform(target, _Run(run.law, run.arguments, run.shape, run.dtype, decimals))
-        except NotCheckable:
+        except NotCheckableError:
             break
         if rounded is not None and rounded.ratio > 1 and rounded.reason == smallest.reason:
             return rounded
@@ -223,11 +223,13 @@ def _resemblance(suite: Suite, failure: _Outcome) -> str:
     for twin in suite.twins:
         try:
             same = _perform(target_of(suite, twin), failure.run)
-        except (NotCheckable, InputError):
+        except (NotCheckableError, InputError):
             continue
         if same is None or same.ratio <= 1 or len(same.pairs) != len(failure.pairs):
             continue
-        if all(distance(a, b)[0] <= allowed for (a, _), (b, _) in zip(failure.pairs, same.pairs, strict=True)):
+        if all(
+            distance(a, b)[0] <= allowed for (a, _), (b, _) in zip(failure.pairs, same.pairs, strict=True)
+        ):
             return twin.pitfall
     return ""
 

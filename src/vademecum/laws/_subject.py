@@ -13,7 +13,7 @@ from vademecum._core.errors import InputError
 from ._suite import Arguments, Draw, Interface
 
 
-class NotCheckable(Exception):
+class NotCheckableError(Exception):
     """A law cannot be asked of this object: it lacks a parameter, or an instance is fixed to other arguments."""
 
 
@@ -37,7 +37,7 @@ class Subject:
         """A parameter or buffer by the suite's name."""
         value = getattr(self.object, self._names.get(name, name), None)
         if not isinstance(value, Tensor):
-            raise NotCheckable(f"it has no tensor {name!r}")
+            raise NotCheckableError(f"it has no tensor {name!r}")
         return value
 
     def has(self, name: str) -> bool:
@@ -60,18 +60,27 @@ class Subject:
             for name in names:
                 if self.has(name):
                     tensor = self[name]
-                    tensor.copy_(draw.uniform(*tensor.shape, low=0.5, high=1.5, name=name))
+                    shape = tuple(tensor.shape) or (1,)  # no shape means the input's shape to a draw
+                    tensor.copy_(draw.uniform(*shape, low=0.5, high=1.5, name=name).reshape(tensor.shape))
         return self
 
 
 class FunctionModule(nn.Module):
-    """A function in a module's place: holds the parameters that a module would hold."""
+    """A function in a module's place: holds the parameters and buffers that a module would hold."""
 
-    def __init__(self, function: Callable[..., Tensor], keywords: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        keywords: Mapping[str, object],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+    ) -> None:
         super().__init__()
-        self._function, self._keywords, self._tensors = function, dict(keywords), tuple(tensors)
-        for name, tensor in tensors.items():
+        self._function, self._keywords, self._tensors = function, dict(keywords), (*parameters, *buffers)
+        for name, tensor in parameters.items():
             self.register_parameter(name, nn.Parameter(tensor))
+        for name, tensor in buffers.items():
+            self.register_buffer(name, tensor)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         tensors = {name: getattr(self, name) for name in self._tensors}
@@ -90,10 +99,17 @@ class Target:
     """
 
     def __init__(
-        self, given: object, interface: Interface, *, fixed: Arguments | None = None, mapping: Mapping[str, str] | None = None
+        self,
+        given: object,
+        interface: Interface,
+        *,
+        fixed: Arguments | None = None,
+        mapping: Mapping[str, str] | None = None,
     ) -> None:
         if not callable(given):
-            raise InputError(f"the object must be a class, a function or an instance that can be called: {given!r} is none.")
+            raise InputError(
+                f"the object must be a class, a function or an instance that can be called: {given!r} is none."
+            )
         self.given = given
         self.interface = interface
         self.mapping = dict(mapping or {})
@@ -140,30 +156,46 @@ class Target:
         """Build the object for a draw.
 
         Raises:
-            NotCheckable: an instance is fixed to other arguments.
+            NotCheckableError: an instance is fixed to other arguments.
             InputError: the object needs an argument that nobody gives.
         """
         arguments = {**draw.arguments, **changed}
         names = dict(self._tensor_names(self.given))
         if self.is_instance:
             if changed and any(draw.arguments.get(name) != value for name, value in changed.items()):
-                raise NotCheckable("an instance cannot be built with other arguments")
+                raise NotCheckableError("an instance cannot be built with other arguments")
             if not isinstance(self.given, nn.Module):
                 return Subject(self.given, arguments, names)
-            return Subject(deepcopy(self.given).to(draw.dtype), arguments, dict(self._tensor_names(self.given)))
+            return Subject(
+                deepcopy(self.given).to(draw.dtype), arguments, dict(self._tensor_names(self.given))
+            )
         wants_class = inspect.isclass(self.given)
         if self.interface.kind == "function" and not wants_class:
             return Subject(self._as_function(arguments), arguments, names)
         if wants_class:
             keywords = self._keywords(arguments, self.given.__init__)  # type: ignore[misc]
             built = cast(Callable[..., object], self.given)(**keywords)
-        elif self.interface.parameters and any(self._accepts(name) for name in self.interface.parameters):
-            keywords = self._keywords(arguments, self.given, skip=(*self.interface.inputs, *self.interface.parameters, "training"))
-            tensors = {}
-            for name, shape in self.interface.parameters.items():
-                if (theirs := self._theirs(name, lambda n: _takes(self.given, n))) is not None:
-                    tensors[theirs] = torch.zeros(shape(arguments)) if name == "bias" else torch.ones(shape(arguments))
-            built = FunctionModule(cast(Callable[..., Tensor], self.given), keywords, tensors)
+        elif any(self._accepts(name) for name in (*self.interface.inputs, *self.interface.parameters)):
+            tensors = (*self.interface.parameters, *self.interface.buffers)
+            keywords = self._keywords(
+                arguments, self.given, skip=(*self.interface.inputs, *tensors, "training")
+            )
+            names = {
+                ours: theirs
+                for ours in tensors
+                if (theirs := self._theirs(ours, lambda n: _takes(self.given, n))) is not None
+            }
+            parameters = {
+                names[name]: (torch.zeros if name == "bias" else torch.ones)(shape(arguments))
+                for name, shape in self.interface.parameters.items()
+                if name in names
+            }
+            buffers = {
+                names[name]: start(arguments)
+                for name, start in self.interface.buffers.items()
+                if name in names
+            }
+            built = FunctionModule(cast(Callable[..., Tensor], self.given), keywords, parameters, buffers)
         else:  # a factory: a function that returns a module
             built = cast(Callable[..., object], self.given)(**self._keywords(arguments, self.given))
         if isinstance(built, nn.Module):
@@ -185,13 +217,18 @@ class Target:
         return call
 
     def _rename(self, named: Mapping[str, object]) -> dict[str, object]:
-        return {self._theirs(name, lambda n: _takes(self.given, n)) or name: value for name, value in named.items()}
+        return {
+            self._theirs(name, lambda n: _takes(self.given, n)) or name: value
+            for name, value in named.items()
+        }
 
     def _accepts(self, name: str) -> bool:
         function = self.given.__init__ if inspect.isclass(self.given) else self.given  # type: ignore[misc]
         return self._theirs(name, lambda n: _takes(function, n)) is not None
 
-    def _keywords(self, arguments: Arguments, function: object, *, skip: tuple[str, ...] = ()) -> dict[str, object]:
+    def _keywords(
+        self, arguments: Arguments, function: object, *, skip: tuple[str, ...] = ()
+    ) -> dict[str, object]:
         """Bind the suite's arguments to a signature by name; say what is missing."""
         keywords: dict[str, object] = {}
         values = {**arguments, **self.fixed}
@@ -207,7 +244,12 @@ class Target:
                 parameter.VAR_POSITIONAL,
                 parameter.VAR_KEYWORD,
             }
-            if required and name not in keywords and name not in skipped and not (skip and position < len(self.interface.inputs)):
+            if (
+                required
+                and name not in keywords
+                and name not in skipped
+                and not (skip and position < len(self.interface.inputs))
+            ):
                 label = getattr(self.given, "__name__", repr(self.given))
                 raise InputError(
                     f"every required argument needs a value: {label} wants {name!r}, the laws give "
@@ -255,4 +297,7 @@ def _takes(function: object, name: str) -> bool:
     found = _parameters(function)
     if not found:  # builtins: trust the name
         return True
-    return name in found and found[name].kind not in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return name in found and found[name].kind not in {
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    }

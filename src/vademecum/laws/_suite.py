@@ -34,6 +34,8 @@ class Interface:
         inputs: the names of what is passed by position.
         parameters: learnable tensors by torch's names, each with its shape. A function under test in a
             module's place gets them as keywords.
+        buffers: tensors that are kept but not learned, by torch's names, each as it is at the start; a function
+            gets them as keywords and changes them in place.
         defaults: what is taken for an argument that the object neither takes nor shows.
         aliases: names that other implementations give to the same thing.
     """
@@ -42,6 +44,7 @@ class Interface:
     arguments: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ("input",)
     parameters: Mapping[str, Callable[[Arguments], tuple[int, ...]]] = field(default_factory=dict)
+    buffers: Mapping[str, Callable[[Arguments], Tensor]] = field(default_factory=dict)
     defaults: Arguments = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -60,7 +63,13 @@ class Draw:
     """
 
     def __init__(
-        self, arguments: Arguments, shape: tuple[int, ...], dtype: torch.dtype, *, seed: int, decimals: int | None = None
+        self,
+        arguments: Arguments,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        *,
+        seed: int,
+        decimals: int | None = None,
     ) -> None:
         self.arguments = dict(arguments)
         self.shape = shape

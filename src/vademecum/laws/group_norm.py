@@ -1,16 +1,13 @@
 """Laws of group normalization, from Eq. 7 and 8 of the paper."""
 
 from collections.abc import Iterator
-from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vademecum.nn.norm.group_norm import batch_to_group_norm
-
 from ._norms import LARGE_MEAN, NORM_ALIASES, Norm, normalize
-from ._suite import EXACT, Arguments, Build, Draw, Interface, Law, Pair, Suite, Twin
+from ._suite import EXACT, Build, Draw, Interface, Law, Pair, Suite, Twin
 
 
 def by_the_paper(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -32,7 +29,10 @@ def equation(build: Build, draw: Draw) -> Iterator[Pair]:
     norm = build(draw).fill(draw, "weight", "bias")
     x = draw.normal(mean=0.5)
     a = norm.arguments
-    yield norm(x), by_the_paper(x.double(), a["num_groups"], norm["weight"].double(), norm["bias"].double(), a["eps"])
+    yield (
+        norm(x),
+        by_the_paper(x.double(), a["num_groups"], norm["weight"].double(), norm["bias"].double(), a["eps"]),
+    )
 
 
 def one_group_is_layer_norm(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -119,13 +119,12 @@ class Cancels(GroupVariant):
 
 class Interleaved(GroupVariant):
     def forward(self, x: Tensor) -> Tensor:
-        batch, channels = x.shape[:2]
-        order = torch.arange(channels).reshape(-1, self.num_groups).T.flatten()
-        mixed = super_normalize(x[:, order], self.num_groups, self.eps)
+        order = torch.arange(x.shape[1]).reshape(-1, self.num_groups).T.flatten()
+        mixed = without_affine(x[:, order], self.num_groups, self.eps)
         return self.affine(mixed[:, order.argsort()])
 
 
-def super_normalize(x: Tensor, groups: int, eps: float) -> Tensor:
+def without_affine(x: Tensor, groups: int, eps: float) -> Tensor:
     ones, zeros = x.new_ones(x.shape[1]), x.new_zeros(x.shape[1])
     return normalize(x, groups, ones, zeros, eps)
 
@@ -136,14 +135,19 @@ class OverTheBatch(GroupVariant):
         flat = rows.reshape(self.num_groups, -1)
         if flat.numel() == 0:
             return x
-        y = (flat - flat.mean(-1, keepdim=True)) / (flat.var(-1, unbiased=False, keepdim=True) + self.eps).sqrt()
+        y = (flat - flat.mean(-1, keepdim=True)) / (
+            flat.var(-1, unbiased=False, keepdim=True) + self.eps
+        ).sqrt()
         return self.affine(y.reshape(rows.shape).transpose(0, 1).reshape(x.shape))
 
 
 class ConstantStatistics(GroupVariant):
     def forward(self, x: Tensor) -> Tensor:
         rows = self.groups(x)
-        mean, variance = rows.mean(-1, keepdim=True).detach(), rows.var(-1, unbiased=False, keepdim=True).detach()
+        mean, variance = (
+            rows.mean(-1, keepdim=True).detach(),
+            rows.var(-1, unbiased=False, keepdim=True).detach(),
+        )
         return self.affine(((rows - mean) / (variance + self.eps).sqrt()).reshape(x.shape))
 
 

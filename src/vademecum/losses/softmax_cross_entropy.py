@@ -51,7 +51,9 @@ def expected_initial_loss(num_classes: int, prior: Tensor | None = None) -> floa
         0.056
     """
     if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1: it is {num_classes}; count the classes of the target.")
+        raise ValueError(
+            f"num_classes must be at least 1: it is {num_classes}; count the classes of the target."
+        )
     if prior is None:
         return math.log(num_classes)
     share = prior.detach().double().cpu()

@@ -52,11 +52,15 @@ class EarlyStopping:
 
     def __init__(self, patience: int, *, mode: str = "min", min_delta: float = 0.0) -> None:
         if patience < 1:
-            raise ValueError(f"patience must be at least 1: it is {patience}; 1 stops at the first evaluation that is no better.")
+            raise ValueError(
+                f"patience must be at least 1: it is {patience}; 1 stops at the first evaluation that is no better."
+            )
         if mode not in {"min", "max"}:
             raise ValueError(f'mode must be "min" or "max": it is {mode!r}; take "min" for a loss.')
         if not min_delta >= 0:
-            raise ValueError(f"min_delta must be at least 0: it is {min_delta}; it is the size of an improvement.")
+            raise ValueError(
+                f"min_delta must be at least 0: it is {min_delta}; it is the size of an improvement."
+            )
         self.patience = patience
         self.mode = mode
         self.min_delta = min_delta

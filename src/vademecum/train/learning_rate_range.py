@@ -14,6 +14,7 @@ Departures: the paper raises the rate linearly over several epochs and reads the
 Pitfalls: the curve is that of the first steps, so it holds for the start of training, this batch size, optimizer and
     weight decay; the loss at a rate also carries the progress made at the rates before it; where the loss does not
     fall, nothing can be read off, and the optimizer's own rate is kept.
+Laws: none, because the choice is a rule of thumb; its tests compare it with a sweep.
 Claim: none yet.
 Peer: none.
 
@@ -56,6 +57,10 @@ class RangeTest:
         smoothed: (T,) the losses averaged over their neighbours.
         chosen: the rate to train with.
         reason: why, in one sentence.
+
+    Example:
+        >>> RangeTest(rates=(0.1, 0.2), losses=(1.0, 0.5), smoothed=(0.75, 0.75), chosen=0.1, reason="...").chosen
+        0.1
     """
 
     rates: tuple[float, ...]
@@ -104,7 +109,9 @@ def learning_rate_range(
         (True, True)
     """
     if not 0 < low < high:
-        raise ValueError(f"the rates must ascend from above 0: low={low}, high={high}; take low=1e-6, high=0.1.")
+        raise ValueError(
+            f"the rates must ascend from above 0: low={low}, high={high}; take low=1e-6, high=0.1."
+        )
     if steps < 10:
         raise ValueError(f"steps must be at least 10 for a curve: it is {steps}; the usual 80 cost little.")
     with same_streams():
@@ -161,10 +168,15 @@ def _smooth(losses: list[float]) -> list[float]:
     return [fmean(medians[max(0, i - 2) : i + 3]) for i in range(len(medians))]
 
 
-def _choose(rates: list[float], losses: list[float], smoothed: list[float], *, own: float) -> tuple[float, str]:
+def _choose(
+    rates: list[float], losses: list[float], smoothed: list[float], *, own: float
+) -> tuple[float, str]:
     """Find the foot of the fall; the optimizer's own rate where there is none."""
     if len(losses) < 10:
-        return own, f"The loss exploded after {len(losses)} steps, too few for a curve: the optimizer's own rate is kept."
+        return (
+            own,
+            f"The loss exploded after {len(losses)} steps, too few for a curve: the optimizer's own rate is kept.",
+        )
     start, least = smoothed[0], min(smoothed)
     fall, scatter = start - least, median(abs(b - a) for a, b in pairwise(losses))
     if fall <= CLEAR * scatter or fall <= 0.01 * abs(start):

@@ -52,17 +52,24 @@ def load(
     if name == "digits" or Path(name).is_dir():
         if columns:
             raise InputError(
-                f"{', '.join(columns)} must be left out for images, for these name columns of a table: {name} holds images."
+                f"{', '.join(columns)} must be left out for images, for these name columns of a table: "
+                f"{name} holds images."
             )
         if name != "digits":
             return images(name, image_size=image_size)
         if image_size is not None:
-            raise InputError("image_size must be left out for the digits: they are 8 by 8 pixels and stay so.")
+            raise InputError(
+                "image_size must be left out for the digits: they are 8 by 8 pixels and stay so."
+            )
         return digits()
     path = Path(name)
     if not path.exists():
         near = nearest(path.name, _beside(path))
-        hint = f"did you mean {near[0]!r}?" if near else "give 'digits', a folder of images, or a CSV, TSV or Parquet file."
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else "give 'digits', a folder of images, or a CSV, TSV or Parquet file."
+        )
         raise InputError(f"the data must exist: there is no file or folder {name!r}; {hint}")
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(

@@ -53,7 +53,9 @@ class Column:
         return np.array([text is None for text in self.texts])
 
 
-def number_column(name: str, numbers: NDArray[np.float64], rows: Sequence[int], *, whole: bool, note: str = "") -> Column:
+def number_column(
+    name: str, numbers: NDArray[np.float64], rows: Sequence[int], *, whole: bool, note: str = ""
+) -> Column:
     """Make a column of numbers.
 
     Args:
@@ -72,8 +74,8 @@ def number_column(name: str, numbers: NDArray[np.float64], rows: Sequence[int], 
     bad = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
     if len(bad):
         raise InputError(
-            f"numbers must be finite and below 3.4e38: column {name!r} has {numbers[bad[0]]:g} {where(bad, rows)}; "
-            "correct the value or leave the cell empty."
+            f"numbers must be finite and below 3.4e38: column {name!r} has {numbers[bad[0]]:g} "
+            f"{where(bad, rows)}; correct the value or leave the cell empty."
         )
     return Column(name, "number", numbers, whole=whole, note=note)
 
@@ -126,7 +128,8 @@ def column(name: str, cells: Sequence[str], rows: Sequence[int]) -> Column:
         if all(_THOUSANDS.fullmatch(text) for text in present):
             raise InputError(
                 f"a comma inside a number must be plain in its meaning: column {name!r} has values such as "
-                f"{_first(present, ',')!r}, which may mean thousands or decimals; write the numbers without commas."
+                f"{_first(present, ',')!r}, which may mean thousands or decimals; write the numbers without "
+                "commas."
             )
         values = [_number(text.replace(",", ".")) for text in present]
         note = f"Column {name!r} has decimal commas: {_first(present, ',')!r} was read as a decimal number."
@@ -134,15 +137,16 @@ def column(name: str, cells: Sequence[str], rows: Sequence[int]) -> Column:
     if plain >= MOSTLY * len(present):
         bad = np.array([i for i, text in enumerate(texts) if text is not None and _number(text) is None])
         raise InputError(
-            f"a column must hold numbers throughout or text throughout: in column {name!r} {plain} of {len(present)} "
-            f"values are numbers, but {texts[bad[0]]!r} stands {where(bad, rows)}; correct it or leave the cell empty."
+            f"a column must hold numbers throughout or text throughout: in column {name!r} {plain} of "
+            f"{len(present)} values are numbers, but {texts[bad[0]]!r} stands {where(bad, rows)}; correct "
+            "it or leave the cell empty."
         )
     bare = sum(1 for text in present if _number(_SIGNS.sub("", text)) is not None)
     if bare >= MOSTLY * len(present):
         odd = next(text for text in present if _number(text) is None)
         raise InputError(
-            f"numbers must be written plainly: column {name!r} has values such as {odd!r}; remove currency and percent "
-            "signs and thousands separators, or remove the column."
+            f"numbers must be written plainly: column {name!r} has values such as {odd!r}; remove currency "
+            "and percent signs and thousands separators, or remove the column."
         )
     return text_column(name, cells)
 
@@ -163,7 +167,8 @@ def seconds(found: Column, rows: Sequence[int]) -> NDArray[np.float64]:
     gaps = np.flatnonzero(found.missing)
     if len(gaps):
         raise InputError(
-            f"every row must have a time: column {found.name!r} has none {where(gaps, rows)}; fill or remove these rows."
+            f"every row must have a time: column {found.name!r} has none {where(gaps, rows)}; fill or "
+            "remove these rows."
         )
     if found.kind == "number":
         return found.numbers
@@ -174,15 +179,15 @@ def seconds(found: Column, rows: Sequence[int]) -> NDArray[np.float64]:
             moment = datetime.fromisoformat(text or "")
         except ValueError:
             raise InputError(
-                f"times must be numbers or ISO dates (2024-01-31 or 2024-01-31T12:00): column {found.name!r} has {text!r} "
-                f"in row {rows[i]}; write it so."
+                "times must be numbers or ISO dates (2024-01-31 or 2024-01-31T12:00): column "
+                f"{found.name!r} has {text!r} in row {rows[i]}; write it so."
             ) from None
         zoned.add(moment.tzinfo is not None)
         out[i] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if len(zoned) > 1:
         raise InputError(
-            f"times must all have a zone or all have none: column {found.name!r} mixes both, so that their order is "
-            "unknown; write the zone everywhere."
+            f"times must all have a zone or all have none: column {found.name!r} mixes both, so that their "
+            "order is unknown; write the zone everywhere."
         )
     return out
 

@@ -12,9 +12,10 @@ from vademecum._core.errors import InputError
 
 from ._words import some
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
-)
+SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".tga", ".jp2",
+})  # fmt: skip
 PARTS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2, "testing": 2}
 NAMES = ("train", "val", "test")
 FEWEST_A_CLASS = 3
@@ -52,13 +53,15 @@ def listing(folder: Path) -> Listing:
         InputError: the folder is laid out otherwise, or a class has too few images.
     """
     if not folder.is_dir():
-        raise InputError(f"the images must be in a folder: there is none at {str(folder)!r}; correct the path.")
+        raise InputError(
+            f"the images must be in a folder: there is none at {str(folder)!r}; correct the path."
+        )
     inside = _folders(folder)
     if not inside:
         found = sum(1 for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
         raise InputError(
-            f"images must lie in one sub-folder for each class: {folder} has no sub-folder and {found} images; "
-            "move the images of each class into a sub-folder."
+            f"images must lie in one sub-folder for each class: {folder} has no sub-folder and {found} "
+            "images; move the images of each class into a sub-folder."
         )
     ignored = sum(1 for path in folder.iterdir() if not path.is_dir())
     roots = _parts(inside, folder)
@@ -81,7 +84,8 @@ def listing(folder: Path) -> Listing:
                 empty.append(str(place.relative_to(folder)))
     if empty:
         raise InputError(
-            f"every class must have images: {folder} has none in {some(empty)}; add images or remove the sub-folder."
+            f"every class must have images: {folder} has none in {some(empty)}; add images or remove the "
+            "sub-folder."
         )
     classes = tuple(sorted(set(names)))
     y = torch.tensor([classes.index(name) for name in names], dtype=torch.int64)
@@ -116,8 +120,8 @@ def _parts(inside: list[Path], folder: Path) -> list[tuple[int, Path]]:
     if not any(part == 0 and _folders(p) for part, p in named):
         if len(named) == len(inside):
             raise InputError(
-                f"a folder of parts must have train, with a sub-folder for each class: {folder} has {some(p.name for p in inside)} "
-                "and no such train; add it."
+                "the folder train must hold a sub-folder of images for each class: "
+                f"{folder} has {some(p.name for p in inside)}, and no train with sub-folders; sort its images by class."
             )
         return [(0, folder)]
     others = [p.name for p in inside if p.name.lower() not in PARTS]
@@ -128,11 +132,14 @@ def _parts(inside: list[Path], folder: Path) -> list[tuple[int, Path]]:
         )
     twins = [p.name for part, p in named if sum(1 for other, _ in named if other == part) > 1]
     if twins:
-        raise InputError(f"each part must be one folder: {folder} has {some(twins)} for the same part; merge them.")
+        raise InputError(
+            f"each part must be one folder: {folder} has {some(twins)} for the same part; merge them."
+        )
     for part, p in named:
         if not _folders(p):
             raise InputError(
-                f"each part must have a sub-folder for each class: {p} has none (part {NAMES[part]}); add them or remove the folder."
+                f"each part must have a sub-folder for each class: {p} has none (part {NAMES[part]}); add "
+                "them or remove the folder."
             )
     return sorted(named)
 
@@ -142,7 +149,9 @@ def _require_classes(folder: Path, classes: tuple[str, ...], inside: list[Path])
     if len(classes) > 1:
         return
     deeper = _folders(inside[0]) if len(inside) == 1 else []
-    hint = f"did you mean {str(inside[0])!r}?" if len(deeper) > 1 else "add a sub-folder for each further class."
+    hint = (
+        f"did you mean {str(inside[0])!r}?" if len(deeper) > 1 else "add a sub-folder for each further class."
+    )
     raise InputError(f"classification needs at least two classes: {folder} has only {classes[0]!r}; {hint}")
 
 
@@ -157,21 +166,23 @@ def _weigh(folder: Path, counts: Tensor, classes: tuple[str, ...], present: list
         rare = [f"{name!r} ({int(n)})" for name, n in zip(classes, counts[0]) if n < FEWEST_A_CLASS]
         if rare:
             raise InputError(
-                f"every class must have at least {FEWEST_A_CLASS} images, one each to train, validate and test: "
-                f"{folder} has fewer for {some(rare)}; add images or remove the class."
+                f"every class must have at least {FEWEST_A_CLASS} images, one each to train, validate and "
+                f"test: {folder} has fewer for {some(rare)}; add images or remove the class."
             )
         return []
     untaught = [repr(name) for name, n in zip(classes, counts[0]) if n == 0]
     if untaught:
         raise InputError(
-            f"every class must have images in train: {folder} has none for {some(untaught)}, which stands in another part; "
-            "add images or remove the class."
+            f"every class must have images in train: {folder} has none for {some(untaught)}, which stands "
+            "in another part; add images or remove the class."
         )
     notes = []
     for part in present[1:]:
         lacking = [repr(name) for name, n in zip(classes, counts[part]) if n == 0]
         if lacking:
-            notes.append(f"The part {NAMES[part]} has no image of {some(lacking)}: these classes are not measured there.")
+            notes.append(
+                f"The part {NAMES[part]} has no image of {some(lacking)}: these classes are not measured "
+                "there."
+            )
     kept = ", ".join(f"{NAMES[part]} {int(counts[part].sum())}" for part in present)
     return [f"The folder's own parts are kept: {kept}.", *notes]
-

@@ -36,6 +36,6 @@ def require(needed: int, what: str, remedy: str) -> None:
     memory = available()
     if memory is not None and needed > SHARE * memory:
         raise InputError(
-            f"the data must fit into a third of the available memory: {what} would take {needed / 2**30:.3g} GiB "
-            f"of {memory / 2**30:.3g} GiB; {remedy}."
+            f"the data must fit into a third of the available memory: {what} would take "
+            f"{needed / 2**30:.3g} GiB of {memory / 2**30:.3g} GiB; {remedy}."
         )

@@ -21,7 +21,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 _BYTES_PER_BYTE = 10
-"""Memory taken while a text file is read, for each byte of the file: every cell is a Python string for a while."""
+"""Memory taken for each byte of a text file while it is read: every cell is a Python string for a while."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,11 @@ def read(path: Path) -> Rows:
 
 
 def _read_text(path: Path) -> Rows:
-    require(_BYTES_PER_BYTE * path.stat().st_size, str(path), "save it as Parquet, which is read with less, or take fewer rows")
+    require(
+        _BYTES_PER_BYTE * path.stat().st_size,
+        str(path),
+        "save it as Parquet, which is read with less, or take fewer rows",
+    )
     text = _decode(path)
     delimiter = _delimiter(text, "\t" if path.suffix.lower() in {".tsv", ".tab"} else ",")
     notes = []
@@ -77,8 +81,9 @@ def _read_text(path: Path) -> Rows:
     for line, record in records:
         if len(record) != len(names):
             raise InputError(
-                f"every row must have as many cells as the header: {path} row {line} has {len(record)}, "
-                f"the header {len(names)}; correct the row, and put quotes around cells that hold a {DELIMITERS[delimiter]}."
+                f"every row must have as many cells as the header: {path} row {line} has {len(record)}, the "
+                f"header {len(names)}; correct the row, and put quotes around cells that hold a "
+                f"{DELIMITERS[delimiter]}."
             )
         rows.append(line)
         for place, cell in zip(cells, record):
@@ -91,14 +96,21 @@ def _read_text(path: Path) -> Rows:
 
 def _decode(path: Path) -> str:
     """Bytes to text, UTF-8 with or without a byte order mark."""
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"the table must be readable: {path} is not ({error.strerror}); see to its rights."
+        ) from None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"text must be UTF-8: {path} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {path} > new.csv")
+        raise InputError(
+            f"text must be UTF-8: {path} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {path} > new.csv"
+        )
     if b"\0" in raw:
         at = raw.index(b"\0")
         raise InputError(
-            f"a text file must hold no NUL byte: {path} has one at byte {at} (row {_row(raw, at)}); "
-            "it is damaged or no text file, so save it again as CSV."
+            f"a text file must hold no NUL byte: {path} has one at byte {at} (row {_row(raw, at)}); it is "
+            "damaged or no text file, so save it again as CSV."
         )
     try:
         return raw.decode("utf-8-sig")
@@ -120,7 +132,9 @@ def _delimiter(text: str, usual: str) -> str:
 
     def fields(delimiter: str) -> tuple[bool, int]:
         try:
-            lines = list(islice(csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True), 20))
+            lines = list(
+                islice(csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True), 20)
+            )
         except csv.Error:
             return False, 0
         counts = [len(line) for line in lines if line]
@@ -132,7 +146,9 @@ def _delimiter(text: str, usual: str) -> str:
 
 def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Walk over the rows that are not blank, with the line on which each begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     line = 1
     try:
         for record in reader:
@@ -142,10 +158,12 @@ def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[
     except csv.Error as error:
         if "unexpected end" in str(error) or "field larger" in str(error):
             raise InputError(
-                f"every quote must be closed: in {path} a quoted cell begins in row {line} and does not end; "
-                "close it, or double the quotes inside a quoted cell."
+                f"every quote must be closed: in {path} a quoted cell begins in row {line} and does not "
+                "end; close it, or double the quotes inside a quoted cell."
             ) from None
-        raise InputError(f"the file must be a table: {path} row {line} cannot be read ({error}); correct the row.") from None
+        raise InputError(
+            f"the file must be a table: {path} row {line} cannot be read ({error}); correct the row."
+        ) from None
 
 
 def _names(header: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
@@ -153,18 +171,23 @@ def _names(header: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
     names = [name.strip() or f"column {i}" for i, name in enumerate(header, 1)]
     if all(re.fullmatch(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?", name) for name in names):
         raise InputError(
-            f"the first line must hold the names of the columns: in {path} it holds numbers ({', '.join(names[:5])}); "
-            "add a line of names."
+            f"the first line must hold the names of the columns: in {path} it holds numbers "
+            f"({', '.join(names[:5])}); add a line of names."
         )
     _refuse_twins(names, path)
-    return names, [f"Column {i} has no name and is called {n!r}." for i, (h, n) in enumerate(zip(header, names), 1) if not h.strip()]
+    return names, [
+        f"Column {i} has no name and is called {n!r}."
+        for i, (h, n) in enumerate(zip(header, names), 1)
+        if not h.strip()
+    ]
 
 
 def _refuse_twins(names: Sequence[str], path: Path) -> None:
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
         raise InputError(
-            f"every column must have its own name: {path} has {', '.join(map(repr, twins))} more than once; rename them."
+            f"every column must have its own name: {path} has {', '.join(map(repr, twins))} more than once; "
+            "rename them."
         )
 
 
@@ -173,7 +196,8 @@ def _read_parquet(path: Path) -> Rows:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise InputError(
-            f"reading Parquet needs pyarrow: it is not installed, and {path} is Parquet; pip install 'vademecum[parquet]'"
+            f"reading Parquet needs pyarrow: it is not installed, and {path} is Parquet; pip install "
+            "'vademecum[parquet]'"
         ) from None
     try:
         found = parquet.ParquetFile(path)
@@ -182,9 +206,13 @@ def _read_parquet(path: Path) -> Rows:
         require(16 * found.metadata.num_rows * max(len(names), 1), str(path), "take fewer rows or columns")
         content = found.read()
     except (ArrowException, OSError) as error:
-        raise InputError(f"the file must be Parquet: {path} cannot be read ({error}); save it again.") from None
+        raise InputError(
+            f"the file must be Parquet: {path} cannot be read ({error}); save it again."
+        ) from None
     if content.num_rows == 0 or not names:
-        raise InputError(f"the table must have rows: {path} has {content.num_rows} rows and {len(names)} columns.")
+        raise InputError(
+            f"the table must have rows: {path} has {content.num_rows} rows and {len(names)} columns."
+        )
     rows = tuple(range(1, content.num_rows + 1))
     return Rows(tuple(_from_arrow(name, content.column(name), rows, path) for name in names), rows, ())
 
@@ -195,14 +223,18 @@ def _from_arrow(name: str, values: Any, rows: Sequence[int], path: Path) -> Colu
 
     kind = values.type.value_type if types.is_dictionary(values.type) else values.type
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        numbers = np.array([np.nan if value is None else float(value) for value in values.to_pylist()])
+        numbers = (
+            values.cast(kind).cast("float64", safe=False).to_numpy().copy()
+        )  # Arrow's own memory is read-only
         return number_column(name, numbers, rows, whole=types.is_integer(kind))
     if types.is_boolean(kind):
         return text_column(name, [None if value is None else str(value) for value in values.to_pylist()])
     if types.is_string(kind) or types.is_large_string(kind):
         return text_column(name, values.to_pylist())
     if types.is_date(kind) or types.is_timestamp(kind):
-        return text_column(name, [None if value is None else value.isoformat() for value in values.to_pylist()])
+        return text_column(
+            name, [None if value is None else value.isoformat() for value in values.to_pylist()]
+        )
     if types.is_null(kind):
         return number_column(name, np.full(len(rows), np.nan), rows, whole=False)
     raise InputError(

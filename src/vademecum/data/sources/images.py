@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGEST_SIDE = 64
-"""Pixels along a side that are kept when the user names no size: enough to learn from, cheap without a GPU."""
+"""Pixels along a side where the user names no size: enough to learn from, cheap without a GPU."""
 
 GRAY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I"})
 DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
+UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, struct.error)
 """What PIL raises for a damaged file."""
 
 
@@ -55,11 +55,12 @@ def images(folder: str | PathLike[str], *, image_size: int | None = None) -> Sou
     such sub-folders, and val or test may be missing.
 
     *Size.* Images of one size with sides of at most 64 pixels stay as they are. All others become squares: of
-    ``image_size`` pixels if given, else of the median shorter side, at most 64. The largest centered square is cut
-    out and resized (bilinear, antialiased), so that nothing is distorted.
+    ``image_size`` pixels if given, else of the median shorter side, at most 64. The largest centered square
+    is cut out and resized (bilinear, antialiased), so that nothing is distorted.
 
-    *Color.* One channel where every image is gray, else three. Palettes, CMYK and the like become RGB, transparent
-    places white, 16-bit values are scaled by the set's own depth, and the EXIF orientation is applied.
+    *Color.* One channel where every image is gray, else three. Palettes, CMYK and the like become RGB,
+    transparent places white, 16-bit values are scaled by the set's own depth, and the EXIF orientation is
+    applied.
 
     Args:
         folder: where the images are.
@@ -69,7 +70,8 @@ def images(folder: str | PathLike[str], *, image_size: int | None = None) -> Sou
         The data, x uint8 (N, 1 or 3, H, W), with a note on everything that was changed.
 
     Raises:
-        InputError: the folder is laid out otherwise, a file cannot be read or is too large, or memory is too small.
+        InputError: the folder is laid out otherwise, a file cannot be read or is too large, or memory is too
+            small.
     """
     folder = Path(folder)
     if image_size is not None and image_size < 1:
@@ -115,7 +117,7 @@ def _headers(files: Sequence[Path]) -> list[_Header]:
         except InputError:
             raise
         except UNREADABLE as error:
-            broken.append(f"{path} ({error or type(error).__name__})")
+            broken.append(_reason(path, error))
     _refuse(broken, len(files))
     return headers
 
@@ -131,11 +133,15 @@ def _header(path: Path) -> _Header:
             pixels = re.search(r"\((\d+) pixels\)", str(error))
             raise InputError(
                 f"an image must have at most {Image.MAX_IMAGE_PIXELS} pixels: {path} says it has "
-                f"{pixels.group(1) if pixels else 'more'}, which may be an attack; make it smaller or remove it."
+                f"{pixels.group(1) if pixels else 'more'}, which may be an attack; make it smaller or "
+                "remove it."
             ) from None
     with image:
         if image.mode == "F":
-            raise InputError(f"pixels must be whole numbers: {path} holds floating-point values; save it with 8 or 16 bits.")
+            raise InputError(
+                f"pixels must be whole numbers: {path} holds floating-point values; save it with 8 or 16 "
+                "bits."
+            )
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         width, height = image.size if orientation < 5 else image.size[::-1]
         return _Header(
@@ -144,7 +150,7 @@ def _header(path: Path) -> _Header:
             height=height,
             frames=getattr(image, "n_frames", 1),
             turned=orientation in range(2, 9),
-            transparent=image.has_transparency_data,
+            transparent=_transparent(image),
         )
 
 
@@ -158,35 +164,44 @@ def _size(headers: Sequence[_Header], image_size: int | None) -> tuple[int, int,
     if set(sizes) == {(side, side)}:
         return side, side, []
     low, high = min(sizes), max(sizes)
-    came = f"{low[0]}x{low[1]}" if len(sizes) == 1 else f"of {len(sizes)} sizes, {low[0]}x{low[1]} to {high[0]}x{high[1]}"
-    notes = [f"The images, {came} (height x width), were resized to {side}x{side}; image_size (--image-size) changes that."]
+    came = (
+        f"{low[0]}x{low[1]}"
+        if len(sizes) == 1
+        else f"of {len(sizes)} sizes, {low[0]}x{low[1]} to {high[0]}x{high[1]}"
+    )
+    notes = [
+        f"The images, {came} (height x width), were resized to {side}x{side}; image_size (--image-size) "
+        "changes that."
+    ]
     cropped = sum(n for (h, w), n in sizes.items() if h != w)
     if cropped:
-        notes.append(f"{cropped} images that are not square were cropped to the largest centered square.")
+        notes.append(f"Cropped to the largest centered square, as they are not square: {_number(cropped)}.")
     enlarged = sum(n for size, n in sizes.items() if min(size) < side)
     if enlarged:
-        notes.append(f"{enlarged} images were enlarged.")
+        notes.append(f"Enlarged: {_number(enlarged)}.")
     return side, side, notes
 
 
-def _decode(files: Sequence[Path], headers: Sequence[_Header], size: tuple[int, int], channels: int) -> Tensor:
+def _decode(
+    files: Sequence[Path], headers: Sequence[_Header], size: tuple[int, int], channels: int
+) -> Tensor:
     """Decode every image; refuse, together, those whose pixels cannot be read."""
     x = torch.empty((len(files), channels, *size), dtype=torch.uint8)
     broken: list[str] = []
-    depth = _depth(files, headers, broken)
+    depth = _depth(files, headers)
     for i, path in enumerate(files):
         try:
             pixels = _pixels(path, size, "L" if channels == 1 else "RGB", depth)
         except UNREADABLE as error:
-            broken.append(f"{path} ({error or type(error).__name__})")
+            broken.append(_reason(path, error))
             continue
         x[i] = torch.from_numpy(pixels).view(*size, channels).permute(2, 0, 1)
     _refuse(broken, len(files))
     return x
 
 
-def _depth(files: Sequence[Path], headers: Sequence[_Header], broken: list[str]) -> int:
-    """The largest value that the deep images may hold: 2^b - 1 for the smallest b from 8 that covers them all."""
+def _depth(files: Sequence[Path], headers: Sequence[_Header]) -> int:
+    """The largest value that the deep images may hold: 2^b - 1, with b at least 8, that covers them all."""
     from PIL import Image
 
     top = 0
@@ -220,7 +235,7 @@ def _plain(image: "Image", mode: str, depth: int) -> "Image":
     if image.mode in DEEP:
         values = np.asarray(image).astype(np.float64).clip(0, depth)
         image = Image.fromarray((values * (255 / depth)).round().astype(np.uint8))
-    if image.has_transparency_data:
+    if _transparent(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
@@ -231,17 +246,39 @@ def _odd(headers: Sequence[_Header]) -> list[str]:
     modes = Counter(header.mode for header in headers)
     notes = []
     if len(modes) > 1:
-        notes.append("Images are stored in several ways: " + some(f"{mode} ({n})" for mode, n in modes.most_common()) + ".")
-    for count, said in (
-        (sum(n for mode, n in modes.items() if mode in DEEP), "with more than 8 bits were scaled by the set's own depth to 0..255"),
-        (sum(n for mode, n in modes.items() if mode in {"CMYK", "YCbCr", "HSV", "LAB"}), "in CMYK or the like became RGB"),
-        (sum(header.transparent for header in headers), "with transparent places were laid on white"),
-        (sum(header.turned for header in headers), "were turned upright as their EXIF orientation says"),
-        (sum(header.frames > 1 for header in headers), "have several frames, of which the first was taken"),
+        notes.append(
+            "Images are stored in several ways: "
+            + some(f"{mode} ({n})" for mode, n in modes.most_common())
+            + "."
+        )
+    deep = sum(n for mode, n in modes.items() if mode in DEEP)
+    unusual = sum(n for mode, n in modes.items() if mode in {"CMYK", "YCbCr", "HSV", "LAB"})
+    for what, count in (
+        ("Scaled by the set's own depth to 0..255, as they have more than 8 bits", deep),
+        ("Turned from CMYK or the like into RGB", unusual),
+        ("Laid on white, as they may be transparent", sum(header.transparent for header in headers)),
+        ("Turned upright, as their EXIF orientation says", sum(header.turned for header in headers)),
+        ("Reduced to the first of several frames", sum(header.frames > 1 for header in headers)),
     ):
         if count:
-            notes.append(f"{count} images {said}.")
+            notes.append(f"{what}: {_number(count)}.")
     return notes
+
+
+def _number(count: int) -> str:
+    return f"{count} image{'s' if count > 1 else ''}"
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """A damaged file and what PIL says of it."""
+    from PIL import UnidentifiedImageError
+
+    said = "no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+    return f"{path} ({said})"
+
+
+def _transparent(image: "Image") -> bool:
+    return image.mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info
 
 
 def _refuse(broken: Sequence[str], total: int) -> None:

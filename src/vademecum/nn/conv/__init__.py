@@ -1,6 +1,5 @@
 """Convolutions: their arithmetic."""
 
-from .arithmetic import Row as Row
 from .arithmetic import Summary as Summary
 from .arithmetic import output_size as output_size
 from .arithmetic import same_padding as same_padding

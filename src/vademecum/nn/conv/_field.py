@@ -1,11 +1,13 @@
 """Theoretical receptive fields, carried along every operation that a network performs on its input."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from ..._torch.trace import tensors
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Field:
 
     def everything(self, shape: Sequence[int]) -> "Field":
         """See all positions of a map of this shape, which has no dimensions of space any more."""
-        seen = self.window([shape[d] for d in self.dims], [shape[d] for d in self.dims]) if self.dims else self
+        seen = (
+            self.window([shape[d] for d in self.dims], [shape[d] for d in self.dims]) if self.dims else self
+        )
         return Field(seen.size, seen.jump, ())
 
 
@@ -63,24 +67,14 @@ class Fields(TorchFunctionMode):
         """Run one torch function and note the fields of what it returns."""
         kwargs = kwargs or {}
         # In-place functions change what they are given: the shapes are needed as they were.
-        inputs = [(tuple(t.shape), self.of(t)) for t in _tensors([args, kwargs])]
+        inputs = [(tuple(t.shape), self.of(t)) for t in tensors([args, kwargs])]
         output = func(*args, **kwargs)
         fields = [(shape, field) for shape, field in inputs if field is not None]
         if fields:
-            for result in _tensors(output):
+            for result in tensors(output):
                 after = [_after(func, args, kwargs, shape, field, result) for shape, field in fields]
                 self._known[id(result)] = (result, _meet(after))
         return output
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
 
 
 def _meet(fields: Sequence[Field]) -> Field:

@@ -18,10 +18,9 @@ Peer: none.
 
 References:
     dumoulin2016guide: Relationships 1 to 6; the dilation of section 5.1.
-    araujo2019computing: sections 2 and 3.
+    araujo2019computing: "Single-path networks" and "Arbitrary computation graphs".
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +30,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..._torch.modes import evaluating
+from ..._torch.trace import tensors
 from ._field import Field, Fields
 
-__all__ = ["Row", "Summary", "output_size", "same_padding", "summarize"]
+__all__ = ["Summary", "output_size", "same_padding", "summarize"]
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -88,7 +88,9 @@ def same_padding(kernel_size: int, dilation: int = 1) -> tuple[int, int]:
         ((1, 1), (1, 2), (2, 2))
     """
     if min(kernel_size, dilation) < 1:
-        raise ValueError(f"kernel_size and dilation must be at least 1: they are {kernel_size} and {dilation}.")
+        raise ValueError(
+            f"kernel_size and dilation must be at least 1: they are {kernel_size} and {dilation}."
+        )
     total = dilation * (kernel_size - 1)
     return total // 2, total - total // 2
 
@@ -126,6 +128,11 @@ class Summary:
         parameters: of the whole network, shared ones counted once, frozen and unused ones included.
         macs: multiply-accumulates of one forward pass.
         receptive_field: of the output, in pixels of the input; empty where the input has no dimensions of space.
+
+    Example:
+        >>> summary = summarize(nn.Linear(100, 10), torch.zeros(1, 100))
+        >>> summary.parameters, summary.macs, summary.flops
+        (1010, 1000, 2000)
     """
 
     rows: tuple[Row, ...]
@@ -150,7 +157,9 @@ class Summary:
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
         left = {0, 1}
         return "\n".join(
-            "  ".join(c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))).rstrip()
+            "  ".join(
+                c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))
+            ).rstrip()
             for line in lines
         )
 
@@ -198,10 +207,14 @@ def summarize(model: nn.Module, x: Tensor) -> Summary:
         flops = counter.get_total_flops() - start
         if open_calls:
             open_calls[-1][1] += flops
-        own = {p for p in module.parameters(recurse=False) if not isinstance(p, nn.parameter.UninitializedParameter)}
+        own = {
+            p
+            for p in module.parameters(recurse=False)
+            if not isinstance(p, nn.parameter.UninitializedParameter)
+        }
         macs = (flops - of_parts) // 2
         if own or macs or next(module.children(), None) is None:
-            first = next(_tensors(output), None)
+            first = next(tensors(output), None)
             field = fields.of(first) if first is not None else None
             rows.append(
                 Row(
@@ -225,23 +238,13 @@ def summarize(model: nn.Module, x: Tensor) -> Summary:
             stack.callback(part.register_forward_hook(finish).remove)
         with counter, fields:
             output = model(x)
-    last: Field | None = next((f for f in map(fields.of, _tensors(output)) if f is not None), None)
+    last: Field | None = next((f for f in map(fields.of, tensors(output)) if f is not None), None)
     return Summary(
         rows=tuple(rows),
         parameters=sum(p.numel() for p in set(model.parameters())),
         macs=counter.get_total_flops() // 2,
         receptive_field=last.size if last else (),
     )
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
 
 
 def _times(sizes: tuple[float, ...]) -> str:

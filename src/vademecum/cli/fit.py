@@ -1,0 +1,123 @@
+"""``vade fit``."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from vademecum._core.errors import InputError
+
+from ._say import AsJson, say, say_json
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="digits, a folder with one sub-folder of images for each class, or a CSV, TSV or Parquet file."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Table: the column to predict.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Table: equal values of this column stay in one part.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Table: train on the past and test on the future of this column.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="mlp|cnn|FILE:FUNCTION", help="The net, or your function that makes one."),
+    ] = None,
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NAME=VALUE", help="A recipe's field, such as norm=group; repeatable."),
+    ] = [],  # noqa: B006
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training part at most.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Repeat a run: the recipe.toml of its folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder; runs/<data>-<n> by default.")
+    ] = None,
+    fields: Annotated[bool, typer.Option("--fields", help="List the recipe's fields and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network on your data, test it once, explain its mistakes, and write a report.
+
+    Splits, fits statistics on the training part alone, checks the net before training, finds a learning rate, trains
+    with early stopping, and tests with a confidence interval. Ctrl-C saves and stops; --resume goes on, with the same
+    weights in the end. A function given as FILE:FUNCTION is called with as much as it accepts of input_shape and
+    num_outputs, by keyword.
+
+    Exit code 0: done; 2: unusable input; 130 or 143: stopped by Ctrl-C or a termination, and saved.
+
+    Example: vade fit flowers.csv --target species --set norm=layer --set dropout=0.3
+    """
+    from vademecum.lab.recipe import Recipe
+
+    if fields:
+        for name, meaning in Recipe.meanings().items():
+            say(f"{name:<19} {meaning}")
+        return
+    named = {
+        "data": data,
+        "target": target,
+        "group": group,
+        "time": time,
+        "model": model,
+        "epochs": epochs,
+        "seed": seed,
+    }
+    # `--set norm=group activation=gelu`: what follows the first setting is a setting too, not the data.
+    changes = {name: value for name, value in named.items() if value is not None}
+    if resume is not None and (changes or set_ or recipe):
+        raise InputError(
+            "--resume takes everything from the run: leave out the data and the settings, or start a new run."
+        )
+    chosen = None
+    if resume is None:
+        start = Recipe() if recipe is None else Recipe.from_toml(_text(recipe))
+        chosen = start.changed(changes).with_settings(set_)
+
+    from vademecum.lab import Console, Interrupted
+    from vademecum.lab import fit as run
+
+    command = shlex.join(["vade", *sys.argv[1:]])
+    try:
+        result = run(
+            chosen, out=out, resume=resume, console=Console(None if as_json else sys.stdout), command=command
+        )
+    except (InputError, Interrupted) as error:
+        _end(error)
+    if as_json and _speaks():
+        say_json({
+            "run": str(result.folder.path), "report": str(result.report), "evaluation": result.evaluation.to_dict(),
+        })  # fmt: skip
+
+
+def _speaks() -> bool:
+    """Whether this is the first of the processes that a launcher has started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _end(error: Exception) -> NoReturn:
+    """End with the exit code of an error, said by the first process alone."""
+    from vademecum.lab import Interrupted
+
+    if isinstance(error, InputError) and _speaks():
+        raise error
+    if _speaks():
+        typer.echo(f"vade: {error}", err=True)
+    raise typer.Exit(128 + error.signal if isinstance(error, Interrupted) else 2) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the recipe must be a readable file: {path}: {error}; name the recipe.toml of a run."
+        ) from None
