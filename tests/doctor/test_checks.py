@@ -136,7 +136,7 @@ def streams():
 @pytest.mark.parametrize("training", [True, False])
 def test_leaves_everything_as_it_was(build, digits, check, training):
     x, y = digits
-    case = build(lambda: nn.Sequential(nn.ReLU(inplace=True), cnn()), x.clone(), y.clone())
+    case = build(lambda: nn.Sequential(nn.ReLU(inplace=True), cnn()), x - 0.5, y.clone())
     model = case.model.train(training)
     model[1][2].eval()
     model[1][1].weight.grad = torch.ones_like(model[1][1].weight)
@@ -144,7 +144,7 @@ def test_leaves_everything_as_it_was(build, digits, check, training):
     modes = [part.training for part in model.modules()]
     state = {name: value.clone() for name, value in model.state_dict().items()}
     versions = [p._version for p in (*model.parameters(), *model.buffers())]
-    kept, stream = x.clone(), streams()
+    kept, stream = case.x.clone(), streams()
     with torch.no_grad():
         findings = list(check(case))
     assert findings

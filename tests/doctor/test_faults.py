@@ -226,6 +226,22 @@ def test_overfit_small_counts_conflicting_values_into_the_floor(build):
     torch.testing.assert_close(finding.evidence["attainable"], 1 - 2 / 18)
 
 
+class Noisy(nn.Module):
+    """Dropout by a function, which no module shows."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x):
+        return nn.functional.dropout(self.net(x), 0.9, self.training)
+
+
+def test_overfit_small_switches_functional_dropout_off(build, digits):
+    [finding] = overfit_small(build(Noisy, *digits))
+    assert finding.severity == "ok"
+
+
 def test_overfit_small_takes_what_it_is_told(build, digits):
     [finding] = overfit_small(build(mlp, *digits), examples=5, steps=3)
     assert finding.evidence["examples"] == 5

@@ -69,6 +69,11 @@ def files(folder: Path) -> set[str]:
     }
 
 
+def _say(answer: object) -> None:
+    sys.stdout.write(f"{answer}\n")
+    sys.stdout.flush()
+
+
 def _serve() -> None:
     import accelerate
     import matplotlib.figure  # noqa: F401
@@ -77,16 +82,16 @@ def _serve() -> None:
     from vademecum.lab import Recipe, fit
 
     assert accelerate.Accelerator
-    print("ready", flush=True)
+    _say("ready")
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         recipe = Recipe.from_toml(order["recipe"]) if order["recipe"] else None
         if (number := os.fork()) == 0:
             fit(recipe, out=order["out"], resume=order["resume"])
             os._exit(0)
-        print(number, flush=True)
+        _say(number)
         sys.stdin.readline()  # until then the process is not buried, so that its number stays its own
-        print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
+        _say(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]))
 
 
 if __name__ == "__main__":

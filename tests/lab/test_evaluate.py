@@ -1,5 +1,6 @@
 import json
 import math
+from importlib import import_module
 
 import pytest
 import torch
@@ -164,11 +165,11 @@ def test_bootstrap_interval_agrees_with_scipy_and_repeats():
 
 
 def test_bootstrap_in_blocks_draws_every_sample(monkeypatch):
-    from vademecum.lab import evaluate as module
-
     said, target = made_values(count=50)
     whole = evaluate(said, target, task="regression").interval
-    monkeypatch.setattr(module, "_BLOCK", 50 * 7)  # seven rows a block; 2000 is no multiple of 7
+    monkeypatch.setattr(
+        import_module("vademecum.lab.evaluate"), "_BLOCK", 50 * 7
+    )  # seven rows a block; 2000 is no multiple of 7
     assert_close(evaluate(said, target, task="regression").interval, whole)
 
 

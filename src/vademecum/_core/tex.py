@@ -46,6 +46,9 @@ _UP = dict(
 )
 _DOWN = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 _NAMES = {
+    "arg", "cos", "cosh", "det", "diag", "dim", "exp", "gcd", "inf", "lim", "ln", "log", "max", "min", "mod", "Pr", "sin",
+    "sinh", "sup", "tan", "tanh",
+}  # fmt: skip
     "max",
     "min",
     "log",

@@ -62,7 +62,11 @@ def conform(
     if result.broken:
         raise typer.Exit(1)
     if not result:
-        raise InputError("some law must be checkable: none is on this object; say its names with --map.")
+        law = result.verdicts[0]
+        raise InputError(
+            f"the technique's equation must be checkable: {law.law.name} was not checked, because {law.reason}; "
+            "say the object's names with --map, or its arguments with --arg."
+        )
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:

@@ -15,9 +15,10 @@ from ._say import AsJson, say, say_json
 
 def fit(
     data: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="digits, a folder with one sub-folder of images for each class, or a CSV, TSV or Parquet file."
+            metavar="[DATA]",
+            help="digits, a folder with one sub-folder of images for each class, or a CSV, TSV or Parquet file.",
         ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Table: the column to predict.")] = None,
@@ -33,7 +34,11 @@ def fit(
     ] = None,
     set_: Annotated[
         list[str],
-        typer.Option("--set", metavar="NAME=VALUE", help="A recipe's field, such as norm=group; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Recipe fields, such as --set norm=group dropout=0.5; see --fields.",
+        ),
     ] = [],  # noqa: B006
     epochs: Annotated[int | None, typer.Option(help="Passes over the training part at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
@@ -62,8 +67,9 @@ def fit(
         for name, meaning in Recipe.meanings().items():
             say(f"{name:<19} {meaning}")
         return
+    place, more = _data_and_settings(data or [], set_)
     named = {
-        "data": data,
+        "data": place,
         "target": target,
         "group": group,
         "time": time,
@@ -71,16 +77,15 @@ def fit(
         "epochs": epochs,
         "seed": seed,
     }
-    # `--set norm=group activation=gelu`: what follows the first setting is a setting too, not the data.
     changes = {name: value for name, value in named.items() if value is not None}
-    if resume is not None and (changes or set_ or recipe):
+    if resume is not None and (changes or more or recipe):
         raise InputError(
             "--resume takes everything from the run: leave out the data and the settings, or start a new run."
         )
     chosen = None
     if resume is None:
         start = Recipe() if recipe is None else Recipe.from_toml(_text(recipe))
-        chosen = start.changed(changes).with_settings(set_)
+        chosen = start.changed(changes).with_settings(more)
 
     from vademecum.lab import Console, Interrupted
     from vademecum.lab import fit as run
@@ -96,6 +101,17 @@ def fit(
         say_json({
             "run": str(result.folder.path), "report": str(result.report), "evaluation": result.evaluation.to_dict(),
         })  # fmt: skip
+
+
+def _data_and_settings(words: list[str], settings: list[str]) -> tuple[str | None, list[str]]:
+    """Tell the data from the settings: in ``--set norm=group dropout=0.5`` the second one comes as a word by itself."""
+    more = [word for word in words if settings and "=" in word and not os.path.exists(word)]
+    data = [word for word in words if word not in more]
+    if len(data) > 1:
+        raise InputError(
+            f"there is one place of data: {', '.join(map(repr, data))} came; name one file or folder."
+        )
+    return (data[0] if data else None), [*settings, *more]
 
 
 def _speaks() -> bool:

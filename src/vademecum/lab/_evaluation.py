@@ -111,6 +111,7 @@ def headline(evaluation: Evaluation, *, things: str = "examples") -> str:
         Plain text.
 
     Example:
+        >>> import torch
         >>> from vademecum.lab.evaluate import evaluate
         >>> result = evaluate(torch.eye(2).repeat(50, 1), torch.tensor([0, 1] * 50), task="classification")
         >>> print(headline(result, things="images"))

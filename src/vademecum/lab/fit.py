@@ -225,7 +225,7 @@ def _look_before(folder: RunFolder, prepared: Prepared, train: Part, console: Co
         found.append(
             doctor.Finding(
                 "copies-across-parts", "warning",
-                f"{prepared.copies} examples of validation and test also stand in another part: the test measures memory.",
+                f"{prepared.copies} examples of validation and test also stand in another part: the test is too kind.",
                 cure="Remove the copies, or keep them together by --group.", evidence={"copies": prepared.copies},
             )
         )  # fmt: skip
@@ -300,16 +300,17 @@ def _reproducible() -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it first starts
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    filled, tried = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    memory: Any = torch.utils.deterministic
+    filled, tried = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark
     try:
         with same_streams():
             torch.use_deterministic_algorithms(True, warn_only=True)
-            torch.utils.deterministic.fill_uninitialized_memory = False  # costs a pass over every new tensor
+            memory.fill_uninitialized_memory = False  # costs a pass over every new tensor
             torch.backends.cudnn.benchmark = False
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled
         torch.backends.cudnn.benchmark = tried
 
 

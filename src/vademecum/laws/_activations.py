@@ -89,7 +89,9 @@ def limits_law(value: Reference, derivative: Reference) -> Law:
         yield act(x), each(value, x, act.arguments)
         yield slope(act, x), each(derivative, x, act.arguments)
 
-    return Law("limits", r"At $$ x = \pm 10^4 $$ value and derivative are finite and at their limits.", check, COARSE)
+    return Law(
+        "limits", r"At $$ x = \pm 10^4 $$ value and derivative are finite and at their limits.", check, COARSE
+    )
 
 
 def _empty(build: Build, draw: Draw) -> Iterator[Pair]:

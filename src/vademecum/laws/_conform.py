@@ -21,8 +21,8 @@ from ._suite import Suite
 class Conformance:
     """An object against the laws of a technique.
 
-    True where no law is broken and at least one was checked, so that ``assert conform(...)`` is a test;
-    its text is the table.
+    True where no law is broken and the first, which is the technique's equation, was checked and holds, so that
+    ``assert conform(...)`` is a test; its text is the table.
 
     Attributes:
         suite: name of the suite, such as ``group_norm.GroupNorm``.
@@ -35,8 +35,7 @@ class Conformance:
     verdicts: tuple[Verdict, ...]
 
     def __bool__(self) -> bool:
-        outcomes = [verdict.outcome for verdict in self.verdicts]
-        return BROKEN not in outcomes and HOLDS in outcomes
+        return not self.broken and self.verdicts[0].outcome == HOLDS
 
     @property
     def broken(self) -> tuple[Verdict, ...]:

@@ -60,7 +60,9 @@ def _seeds_differ(build: Build, draw: Draw) -> Iterator[Pair]:
     yield (first - second).square().mean() / (2 * first.square().mean()), torch.ones(())
 
 
-def moments(variance: Callable[[Tensor, Arguments], float], equation: str, *, uniform: bool = False) -> tuple[Law, ...]:
+def moments(
+    variance: Callable[[Tensor, Arguments], float], equation: str, *, uniform: bool = False
+) -> tuple[Law, ...]:
     """The laws of an initializer with independent numbers.
 
     Args:
@@ -92,7 +94,9 @@ def moments(variance: Callable[[Tensor, Arguments], float], equation: str, *, un
     form = (
         Law("bounded", r"$$ |w| \le \sqrt{3 \mathrm{Var}(w)} $$, and nearly reached.", bounded, EDGE)
         if uniform
-        else Law("bell_shaped", r"$$ E[w^4] = 3\,\mathrm{Var}(w)^2 $$: normal, not cut off.", bell_shaped, KURTOSIS)
+        else Law(
+            "bell_shaped", r"$$ E[w^4] = 3\,\mathrm{Var}(w)^2 $$: normal, not cut off.", bell_shaped, KURTOSIS
+        )
     )
     return (
         Law("variance", equation, variance_is, VARIANCE),
@@ -143,7 +147,13 @@ def general_twins(fill: Callable[..., Tensor]) -> dict[str, Callable[..., Tensor
     def always_the_same(tensor: Tensor, *, generator: Any = None) -> Tensor:
         return fill(tensor, generator=torch.Generator().manual_seed(7))
 
-    return {"shifted": shifted, "two_valued": two_valued, "copies": copies, "deaf": deaf, "always_the_same": always_the_same}
+    return {
+        "shifted": shifted,
+        "two_valued": two_valued,
+        "copies": copies,
+        "deaf": deaf,
+        "always_the_same": always_the_same,
+    }
 
 
 GENERAL_PITFALLS = {

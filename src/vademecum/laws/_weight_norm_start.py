@@ -47,7 +47,8 @@ def eq_5_and_6(build: Build, draw: Draw) -> Iterator[Pair]:
     build(draw)(layer, x)
     g, v = lengths_and_directions(layer)
     rows = [
-        [sum(a * b for a, b in zip(unit, one)) / sum(b**2 for b in unit) ** 0.5 for unit in v] for one in x
+        [sum(a * b for a, b in zip(unit, one)) / sum(b**2 for b in unit) ** 0.5 for unit in v]
+        for one in x.tolist()
     ]
     mean, deviation = moments(rows)
     yield g.flatten(), 1 / deviation

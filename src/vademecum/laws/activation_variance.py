@@ -16,17 +16,19 @@ from vademecum.theory.activation_variance import (
 from ._suite import EXACT, Build, Draw, Interface, Law, Pair, Suite, Twin
 
 
-def _net(draw: Draw) -> nn.Sequential:
-    net = nn.Sequential(nn.Linear(draw.shape[-1], 4), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4, 2)).to(draw.dtype)
+def _net(draw: Draw) -> tuple[nn.Sequential, tuple[nn.Linear, nn.Linear]]:
+    layers = (nn.Linear(draw.shape[-1], 4).to(draw.dtype), nn.Linear(4, 2).to(draw.dtype))
     with torch.no_grad():
-        for k in (0, 3):
-            net[k].weight.copy_(draw.normal(*net[k].weight.shape, name=f"weight_{k}"))
-            net[k].bias.copy_(draw.normal(*net[k].bias.shape, name=f"bias_{k}"))
-    return net.train()
+        for k, layer in enumerate(layers):
+            layer.weight.copy_(draw.normal(*layer.weight.shape, name=f"weight_{k}"))
+            layer.bias.copy_(draw.normal(*layer.bias.shape, name=f"bias_{k}"))
+    return nn.Sequential(layers[0], nn.ReLU(), nn.Dropout(0.5), layers[1]).train(), layers
 
 
 def _numbers(table) -> Tensor:
-    return torch.tensor([[row.mean, row.variance, row.mean_square] for row in table.rows], dtype=torch.float64)
+    return torch.tensor(
+        [[row.mean, row.variance, row.mean_square] for row in table.rows], dtype=torch.float64
+    )
 
 
 def by_definition(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -34,21 +36,31 @@ def by_definition(build: Build, draw: Draw) -> Iterator[Pair]:
     signal, want = x.detach(), []
     for k in (0, 1, 2, 3):
         if k != 2:  # dropout lets everything pass in evaluation
-            signal = signal.clamp(min=0) if k == 1 else signal @ net[k].weight.detach().T + net[k].bias.detach()
+            signal = (
+                signal.clamp(min=0) if k == 1 else signal @ net[k].weight.detach().T + net[k].bias.detach()
+            )
         values = signal.flatten().tolist()
         mean = sum(values) / len(values)
-        want.append([mean, sum((v - mean) ** 2 for v in values) / len(values), sum(v * v for v in values) / len(values)])
+        want.append(
+            [
+                mean,
+                sum((v - mean) ** 2 for v in values) / len(values),
+                sum(v * v for v in values) / len(values),
+            ]
+        )
     yield _numbers(build(draw)(net, x)), torch.tensor(want, dtype=torch.float64)
 
 
 def leaves_no_trace(build: Build, draw: Draw) -> Iterator[Pair]:
-    net, x = _net(draw), draw.normal()
-    net.append(nn.BatchNorm1d(2).to(draw.dtype))
+    (net, _), x = _net(draw), draw.normal()
+    norm = nn.BatchNorm1d(2).to(draw.dtype)
+    net.append(norm)
     before = torch.get_rng_state()
     build(draw)(net, x)
     yield torch.get_rng_state(), before
     yield torch.tensor([part.training for part in net]), torch.ones(5, dtype=torch.bool)
-    yield net[4].running_mean, torch.zeros(2, dtype=draw.dtype)
+    assert norm.running_mean is not None
+    yield norm.running_mean, torch.zeros(2, dtype=draw.dtype)
 
 
 def each_call_has_a_row(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -79,11 +91,16 @@ class _Seen:
             handle.remove()
         for part, mode in zip(model.modules(), modes):
             part.training = mode
-        self.outputs = [(part, y) for k, (part, y) in enumerate(seen) if not once or part not in [p for p, _ in seen[:k]]]
+        self.outputs = [
+            (part, y) for k, (part, y) in enumerate(seen) if not once or part not in [p for p, _ in seen[:k]]
+        ]
 
     def table(self, variance, square) -> ActivationVariance:
         return ActivationVariance(
-            tuple(ActivationRow("", "", float(y.mean()), float(variance(y)), float(square(y))) for _, y in self.outputs)
+            tuple(
+                ActivationRow("", "", float(y.mean()), float(variance(y)), float(square(y)))
+                for _, y in self.outputs
+            )
         )
 
 

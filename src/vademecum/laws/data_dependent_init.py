@@ -57,7 +57,9 @@ def unit_variance_with_biases(build: Build, draw: Draw) -> Iterator[Pair]:
 
 
 def unit_variance_of_maps(build: Build, draw: Draw) -> Iterator[Pair]:
-    net = nn.Sequential(nn.Conv2d(2, 4, 3, bias=False), nn.LeakyReLU(0.2), nn.Conv2d(4, 4, 1, groups=2, bias=False)).to(draw.dtype)
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, bias=False), nn.LeakyReLU(0.2), nn.Conv2d(4, 4, 1, groups=2, bias=False)
+    ).to(draw.dtype)
     x = draw.normal(8, 2, 5, 5, std=3.0)
     build(draw)(net, x)
     got = _deviations(net, x)
@@ -134,7 +136,7 @@ def unit_weights(model: nn.Module, batch: Tensor) -> None:
 
 
 def each_unit(model: nn.Module, batch: Tensor) -> None:
-    def measure(y: Tensor, layer: nn.Module) -> Tensor:
+    def measure(y: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
         channels = y.movedim(1, 0).flatten(1).std(1, unbiased=False).clamp(min=1e-6)
         return channels.reshape(-1, *[1] * (layer.weight.dim() - 1))
 

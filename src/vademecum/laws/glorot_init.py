@@ -74,7 +74,12 @@ def variance(w: Tensor, a) -> float:
 
 
 EQUATION = r"$$ \mathrm{Var}(w) = g^2 \frac{2}{n_{in} + n_{out}} $$"
-SYMMETRY = Law("fans_may_be_exchanged", r"$$ n_{in} \leftrightarrow n_{out} $$ gives the same variance.", transposed_weight_has_the_same_scale, {torch.float32: 0.04})
+SYMMETRY = Law(
+    "fans_may_be_exchanged",
+    r"$$ n_{in} \leftrightarrow n_{out} $$ gives the same variance.",
+    transposed_weight_has_the_same_scale,
+    {torch.float32: 0.04},
+)
 
 
 def _twins(fill):

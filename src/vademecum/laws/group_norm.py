@@ -158,7 +158,7 @@ class NothingInEvaluation(GroupVariant):
 
 class RefusesEmpty(GroupVariant):
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) / (1 if len(x) else 0)
+        return super().forward(x.reshape(len(x), -1).reshape(x.shape))
 
 
 class ForgetsGroups(GroupVariant):

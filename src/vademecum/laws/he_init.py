@@ -158,7 +158,11 @@ def no_root(act) -> float:
 
 def few_draws(act) -> float:
     z = torch.randn(1000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return gain(act) if isinstance(act, Maxout | nn.PReLU | nn.RReLU) else 1 / sqrt(float(act(z).square().mean()))
+    return (
+        gain(act)
+        if isinstance(act, Maxout | nn.PReLU | nn.RReLU)
+        else 1 / sqrt(float(act(z).square().mean()))
+    )
 
 
 def torch_table(act) -> float:

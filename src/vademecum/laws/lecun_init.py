@@ -72,7 +72,12 @@ def _twins(fill):
 
 
 EQUATION = r"$$ \mathrm{Var}(w) = 1 / n_{in} $$"
-KEEPS = Law("keeps_the_mean_square", "The mean square is kept through twenty linear layers, within a factor of two.", keeps_the_mean_square, FACTOR_OF_TWO)
+KEEPS = Law(
+    "keeps_the_mean_square",
+    "The mean square is kept through twenty linear layers, within a factor of two.",
+    keeps_the_mean_square,
+    FACTOR_OF_TWO,
+)
 
 SUITES = (
     Suite(

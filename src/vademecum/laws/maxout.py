@@ -32,7 +32,10 @@ def _linear_by_the_paper(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def equation(build: Build, draw: Draw) -> Iterator[Pair]:
     layer = _filled(build, draw)
     x = draw.normal()
-    yield layer(x), _linear_by_the_paper(x.double(), layer["weight"].detach().double(), layer["bias"].detach().double())
+    yield (
+        layer(x),
+        _linear_by_the_paper(x.double(), layer["weight"].detach().double(), layer["bias"].detach().double()),
+    )
 
 
 def one_piece_is_linear(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -71,8 +74,14 @@ def gradient_only_to_the_winner(build: Build, draw: Draw) -> Iterator[Pair]:
     x = draw.normal(1, draw.arguments["in_features"]).requires_grad_()
     weight, bias = layer["weight"], layer["bias"]
     got = torch.autograd.grad(layer(x).sum(), [weight, bias, x])
-    won = F.one_hot((weight.detach() @ x.detach()[0] + bias.detach()).argmax(-1), weight.shape[1]).to(x)  # (out, pieces)
-    yield from zip(got, (won[:, :, None] * x.detach()[0], won, (won[:, :, None] * weight.detach()).sum((0, 1))[None]), strict=True)
+    won = F.one_hot((weight.detach() @ x.detach()[0] + bias.detach()).argmax(-1), weight.shape[1]).to(
+        x
+    )  # (out, pieces)
+    yield from zip(
+        got,
+        (won[:, :, None] * x.detach()[0], won, (won[:, :, None] * weight.detach()).sum((0, 1))[None]),
+        strict=True,
+    )
 
 
 def a_tie_has_one_winner(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -195,7 +204,10 @@ def one_piece_is_a_convolution(build: Build, draw: Draw) -> Iterator[Pair]:
     layer = _filled(build, draw, pieces=1)
     x = draw.normal()
     a = layer.arguments
-    yield layer(x), F.conv2d(x, layer["weight"].flatten(0, 1), layer["bias"].flatten(), a["stride"], a["padding"])
+    yield (
+        layer(x),
+        F.conv2d(x, layer["weight"].flatten(0, 1), layer["bias"].flatten(), a["stride"], a["padding"]),
+    )
 
 
 def places_do_not_mix(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -203,7 +215,9 @@ def places_do_not_mix(build: Build, draw: Draw) -> Iterator[Pair]:
     layer = _filled(build, draw, kernel_size=1, stride=1, padding=0)
     x = draw.normal()
     by_place = _linear_by_the_paper(
-        x.movedim(1, -1).double(), layer["weight"].detach().double().flatten(2), layer["bias"].detach().double()
+        x.movedim(1, -1).double(),
+        layer["weight"].detach().double().flatten(2),
+        layer["bias"].detach().double(),
     )
     yield layer(x), by_place.movedim(-1, 1)
 
@@ -221,7 +235,14 @@ class MapVariant(nn.Module):
     """Convolutional maxout with one thing wrong."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, pieces: int = 2, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        pieces: int = 2,
+        stride: int = 1,
+        padding: int = 0,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, pieces, in_channels, kernel_size, kernel_size))
@@ -264,7 +285,9 @@ class TieShared(MapVariant):
 
 class FlippedKernel(MapVariant):
     def forward(self, x: Tensor) -> Tensor:
-        maps = F.conv2d(x, self.weight.flip(-1, -2).flatten(0, 1), self.bias.flatten(), self.stride, self.padding)
+        maps = F.conv2d(
+            x, self.weight.flip(-1, -2).flatten(0, 1), self.bias.flatten(), self.stride, self.padding
+        )
         return self.join(maps.unflatten(1, self.bias.shape))
 
 

@@ -40,7 +40,9 @@ def no_direction_is_preferred(build: Build, draw: Draw) -> Iterator[Pair]:
         return  # the shape is the law's own
     fill = build(draw, gain=1.0)
     generator = torch.Generator().manual_seed(0)
-    mean = torch.stack([fill(torch.empty(2, 2, dtype=draw.dtype), generator=generator) for _ in range(400)]).mean(0)
+    mean = torch.stack(
+        [fill(torch.empty(2, 2, dtype=draw.dtype), generator=generator) for _ in range(400)]
+    ).mean(0)
     yield mean, torch.zeros_like(mean)
 
 

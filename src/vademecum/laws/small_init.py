@@ -14,7 +14,9 @@ from ._suite import Build, Draw, Law, Pair, Suite, Twin
 def equal_to_torch(build: Build, draw: Draw) -> Iterator[Pair]:
     fill = build(draw)
     weight = fill(torch.empty(draw.shape), generator=torch.Generator().manual_seed(3))
-    want = torch.empty(draw.shape).normal_(0.0, fill.arguments["std"], generator=torch.Generator().manual_seed(3))
+    want = torch.empty(draw.shape).normal_(
+        0.0, fill.arguments["std"], generator=torch.Generator().manual_seed(3)
+    )
     yield weight, want
 
 

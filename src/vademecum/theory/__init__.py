@@ -1,7 +1,14 @@
 """Measured properties of networks, and small demonstrations of why they matter."""
 
+from .activation_variance import ActivationRow as ActivationRow
+from .activation_variance import ActivationVariance as ActivationVariance
+from .activation_variance import activation_variance as activation_variance
+from .activation_variance import mean_square_after as mean_square_after
 from .invariance import Invariances as Invariances
 from .invariance import invariances as invariances
+from .lipschitz import LipschitzBound as LipschitzBound
+from .lipschitz import lipschitz_bound as lipschitz_bound
+from .lipschitz import lipschitz_lower_bound as lipschitz_lower_bound
 from .zig_zag import Descent as Descent
 from .zig_zag import least_squares_descent as least_squares_descent
 from .zig_zag import sign_agreement as sign_agreement

@@ -47,6 +47,11 @@ class ActivationRow:
         mean: of all numbers that came out.
         variance: of them, biased.
         mean_square: of them: variance plus the mean's square.
+
+    Example:
+        >>> row = activation_variance(nn.Identity(), torch.tensor([1.0, 3.0])).rows[0]
+        >>> row.mean, row.variance, row.mean_square
+        (2.0, 1.0, 5.0)
     """
 
     path: str
@@ -62,6 +67,11 @@ class ActivationVariance:
 
     Attributes:
         rows: one for each call of a part without parts, in order.
+
+    Example:
+        >>> print(activation_variance(nn.Sequential(nn.ReLU()), torch.tensor([-4.0, 4.0])))
+        path  layer        mean    variance  mean square
+        0     ReLU            2           4            8
     """
 
     rows: tuple[ActivationRow, ...]

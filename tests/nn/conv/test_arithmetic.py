@@ -193,6 +193,16 @@ def test_receptive_field_is_what_the_gradient_touches(model, shape):
     assert summarize(model.float(), x).receptive_field == wanted
 
 
+def test_a_layer_along_a_line_sees_the_line():
+    model = nn.Sequential(nn.Conv2d(2, 1, 3), nn.Linear(8, 8))
+    assert summarize(model, torch.zeros(1, 2, 10, 10)).receptive_field == (3, 10)
+
+
+def test_a_gate_does_not_change_the_grid():
+    model = nn.Sequential(Squeezed(), nn.Conv2d(3, 1, 3))
+    assert summarize(model, torch.zeros(1, 2, 9, 9)).rows[-1].jump == (1, 1)
+
+
 def test_max_pooling_widens_as_average_pooling():
     x = torch.zeros(1, 2, 30, 30)
     for kernel, stride, padding in [(2, None, 0), (3, 2, 1), (3, 1, 0)]:

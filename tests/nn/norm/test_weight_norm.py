@@ -68,7 +68,9 @@ def test_std_none_keeps_v() -> None:
 
 
 def test_a_layer_without_bias_keeps_its_mean_and_mean_only_batch_norm_takes_it() -> None:
-    model = nn.Sequential(weight_norm(nn.Linear(3, 4, bias=False)), MeanOnlyBatchNorm1d(4), weight_norm(nn.Linear(4, 2)))
+    model = nn.Sequential(
+        weight_norm(nn.Linear(3, 4, bias=False)), MeanOnlyBatchNorm1d(4), weight_norm(nn.Linear(4, 2))
+    )
     x = batch(32, 3) + 1
     init_weight_norm_(model, x)
     assert_close(model[1].running_mean, model[0](x).mean(0))
@@ -108,7 +110,12 @@ def test_a_layer_out_of_reach_is_named_and_kept() -> None:
     before = copy.deepcopy(model.spare)
     with pytest.warns(RuntimeWarning, match=r"not reached.*'spare'"):
         init_weight_norm_(model, batch(8, 3))
-    assert_close(model.spare.parametrizations.weight.original0, before.parametrizations.weight.original0, rtol=0, atol=0)
+    assert_close(
+        model.spare.parametrizations.weight.original0,
+        before.parametrizations.weight.original0,
+        rtol=0,
+        atol=0,
+    )
     assert_close(model.spare.bias, before.bias, rtol=0, atol=0)
 
 
@@ -122,7 +129,9 @@ def test_a_dead_input_is_refused_by_name() -> None:
 
 
 def test_a_model_without_weight_norm_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Linear holds none; call torch.nn.utils.parametrizations.weight_norm"):
+    with pytest.raises(
+        ValueError, match=r"Linear holds none; call torch.nn.utils.parametrizations.weight_norm"
+    ):
         init_weight_norm_(nn.Linear(3, 2), batch(8, 3))
 
 
@@ -135,7 +144,10 @@ def test_a_model_without_weight_norm_is_refused() -> None:
         (lambda: weight_norm(nn.ConvTranspose1d(2, 4, 2, groups=2), dim=1), r"without groups"),
         (lambda: weight_norm(nn.Bilinear(2, 2, 2)), r"ParametrizedBilinear\) has weight_norm on weight"),
         (lambda: weight_norm(nn.LSTM(2, 2), "weight_hh_l0"), r"weight_hh_l0; add it after"),
-        (lambda: nn.utils.parametrizations.spectral_norm(weight_norm(nn.Linear(3, 2))), r"no other parametrization"),
+        (
+            lambda: nn.utils.parametrizations.spectral_norm(weight_norm(nn.Linear(3, 2))),
+            r"no other parametrization",
+        ),
     ],
 )
 def test_layers_that_cannot_be_started_are_refused(layer, words: str) -> None:

@@ -6,6 +6,10 @@ $$ f(x) = x \ \text{for}\ x \ge 0, \qquad f(x) = a x \ \text{for}\ x < 0, \qquad
 
 which is max(x, a x) for every slope below one.
 
+    >>> import torch
+    >>> LeakyReLU(0.1)(torch.tensor([-30.0, 30.0]))
+    tensor([-3., 30.])
+
 Also called: LReLU, leaky rectifier.
 Departures: none.
 Pitfalls: some papers (xu2015empirical) write x / a with a large a; their a is the reciprocal of this slope. With

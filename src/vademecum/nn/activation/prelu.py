@@ -6,6 +6,12 @@ the weights.
 $$ f(x_c) = \max(0, x_c) + a_c \min(0, x_c), \qquad
 \frac{\partial L}{\partial a_c} = \sum_{x_c < 0} x_c \frac{\partial L}{\partial f(x_c)} $$
 
+    >>> import torch
+    >>> unit = PReLU()
+    >>> unit(torch.tensor([-4.0, -2.0, 3.0])).sum().backward()
+    >>> unit.weight.grad  # the sum of what is negative
+    tensor([-6.])
+
 Also called: PReLU, parametric rectifier.
 Departures: none; the slope starts at 0.25, as in the paper.
 Pitfalls: weight decay drags the slopes to zero and so back to the plain rectifier; the paper excludes them, and

@@ -6,6 +6,12 @@ at most 1/4, so that L layers pass back at most 4^{-L} of it times the weights' 
 $$ \sigma(x) = \frac{1}{1 + e^{-x}}, \qquad \sigma' = \sigma (1 - \sigma) \le \tfrac14, \qquad
 \sigma(-x) = 1 - \sigma(x) $$
 
+    >>> import torch
+    >>> x = torch.tensor(0.0, requires_grad=True)
+    >>> Sigmoid()(x).backward()
+    >>> x.grad
+    tensor(0.2500)
+
 Also called: logistic function, expit.
 Departures: none.
 Pitfalls: it saturates: beyond |x| = 4.6 the slope is under 0.01. Its outputs are all positive, so that the gradients

@@ -136,13 +136,11 @@ def _windowed(family: str, given: Mapping[str, Any], field: Field) -> Field:
 
 def _kept(name: str, shape: tuple[int, ...], field: Field, after: tuple[int, ...], *, step: int) -> Field:
     """Follow each dimension of space through a function that keeps their number."""
-    mixing = {"linear", "matmul", "__matmul__", "__rmatmul__", "bmm", "scaled_dot_product_attention", "fft2"}
-    if name == "linear" and field.dims[-1] != len(shape) - 1:
-        return field
+    mixing = {"matmul", "__matmul__", "__rmatmul__", "bmm", "scaled_dot_product_attention", "fft2"}
     extent, stride = [], []
     for d in field.dims:
         n, m = shape[d], after[d]
-        if name in mixing:
+        if name in mixing or (name == "linear" and d == len(shape) - 1):
             extent.append(n)
             stride.append(1.0)
         elif n in {m, 1}:

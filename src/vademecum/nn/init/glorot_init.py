@@ -6,6 +6,11 @@ the paper takes the harmonic mean of the two.
 $$ \mathrm{Var}(w) = \frac{2}{n_{in} + n_{out}}, \qquad
 w \sim U\left(-\frac{\sqrt 6}{\sqrt{n_{in} + n_{out}}},\ \frac{\sqrt 6}{\sqrt{n_{in} + n_{out}}}\right) $$
 
+    >>> import torch
+    >>> weight = xavier_uniform_(torch.empty(200, 400), generator=torch.Generator().manual_seed(0))
+    >>> round(float(weight.abs().max()), 3)  # sqrt(6 / 600)
+    0.1
+
 Also called: Xavier initialization, normalized initialization.
 Departures: none; the normal form with the same variance is torch's addition.
 Pitfalls: torch counts fan_out as shape[0] times the kernel, which ignores groups (too large for grouped and depthwise

@@ -13,7 +13,9 @@ Departures: `gain` measures E[f(z)^2] for activations that the paper does not tr
 Pitfalls: torch's layers do not start so: their default is kaiming_uniform with a = sqrt(5), of variance 1/(3 n), with
     which a rectifier net loses five sixths of the mean square in each layer. torch's fan_in of a transposed
     convolution is its fan_out; `initialize_` counts it right. A stride is not counted: a transposed convolution of
-    stride 2 sums a quarter of its kernel at each place, so its output is weaker.
+    stride 2 sums a quarter of its kernel at each place, so its output is weaker. For GELU, SiLU and Mish the mean
+    square that is kept is an unstable balance: a layer raises a departure from 1 to the power 1.14, 1.17 or 1.08. After
+    twenty layers of width 512 we measured a mean square near 10 for GELU and 250 for SiLU: normalize such nets.
 Claim: none yet.
 Peer: torch (ours are torch's functions; torch has no measured gain).
 

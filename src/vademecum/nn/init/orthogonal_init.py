@@ -5,6 +5,10 @@ only the average one. Used before recurrent weights and as the start of `data_de
 
 $$ W W^\top = g^2 I \quad\text{or}\quad W^\top W = g^2 I $$
 
+    >>> import torch
+    >>> weight = orthogonal_(torch.empty(2, 3), gain=2.0)
+    >>> torch.testing.assert_close(weight @ weight.T, 4 * torch.eye(2))
+
 Also called: orthonormal initialization, Saxe initialization.
 Departures: none.
 Pitfalls: a convolution is flattened to the matrix (C_out, C_in * kernel), which is not the operator that it applies.

@@ -7,6 +7,14 @@ equal under any gradient method, and the layer works as one unit. It is kept her
 $$ w_i = w_j,\ v_i = v_j \quad\Rightarrow\quad
 \frac{\partial L}{\partial w_i} = \frac{\partial L}{\partial w_j} $$
 
+    >>> import torch
+    >>> hidden, last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+    >>> for tensor in (*hidden.parameters(), *last.parameters()):
+    ...     _ = zeros_(tensor)
+    >>> last(torch.sigmoid(hidden(torch.ones(1, 3)))).sum().backward()
+    >>> last.weight.grad  # four units, one gradient
+    tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
+
 Also called: all-zero initialization, constant initialization, symmetry.
 Departures: none.
 Pitfalls: any constant does the same as zero. Zeros in the last layer alone are harmless: its rows get different

@@ -1,5 +1,40 @@
-"""Normalization layers."""
+"""Normalization layers, and what belongs to them: conversion, folding, recalibration, initialization."""
 
+from .batch_norm import BatchNorm1d as BatchNorm1d
+from .batch_norm import BatchNorm2d as BatchNorm2d
+from .batch_norm import BatchNorm3d as BatchNorm3d
+from .batch_norm import SyncBatchNorm as SyncBatchNorm
+from .batch_norm import fold_batch_norm as fold_batch_norm
+from .batch_norm import folded as folded
+from .batch_norm import recalibrate as recalibrate
+from .conditional_batch_norm import ConditionalBatchNorm1d as ConditionalBatchNorm1d
+from .conditional_batch_norm import ConditionalBatchNorm2d as ConditionalBatchNorm2d
+from .conditional_batch_norm import ConditionalBatchNorm3d as ConditionalBatchNorm3d
+from .conditional_batch_norm import ConditionalNet as ConditionalNet
+from .conditional_batch_norm import batch_to_conditional as batch_to_conditional
+from .conditional_batch_norm import conditioned as conditioned
+from .convolution_norm import convolution_norm as convolution_norm
 from .group_norm import GroupNorm as GroupNorm
 from .group_norm import batch_to_group_norm as batch_to_group_norm
 from .group_norm import group_count as group_count
+from .instance_norm import ConditionalInstanceNorm2d as ConditionalInstanceNorm2d
+from .instance_norm import InstanceNorm1d as InstanceNorm1d
+from .instance_norm import InstanceNorm2d as InstanceNorm2d
+from .instance_norm import InstanceNorm3d as InstanceNorm3d
+from .instance_norm import adaptive_instance_norm as adaptive_instance_norm
+from .layer_norm import LayerNorm as LayerNorm
+from .layer_norm import LayerNorm2d as LayerNorm2d
+from .layer_norm import LayerNormGRUCell as LayerNormGRUCell
+from .layer_norm import LayerNormLSTMCell as LayerNormLSTMCell
+from .layer_norm import LayerNormRNNCell as LayerNormRNNCell
+from .mean_only_batch_norm import MeanOnlyBatchNorm1d as MeanOnlyBatchNorm1d
+from .mean_only_batch_norm import MeanOnlyBatchNorm2d as MeanOnlyBatchNorm2d
+from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .response_norm import alexnet_response_norm as alexnet_response_norm
+from .spectral_norm import power_iteration as power_iteration
+from .spectral_norm import spectral_norm as spectral_norm
+from .virtual_batch_norm import VirtualBatchNet as VirtualBatchNet
+from .virtual_batch_norm import VirtualBatchNorm as VirtualBatchNorm
+from .virtual_batch_norm import reference_batch as reference_batch
+from .weight_norm import init_weight_norm_ as init_weight_norm_
+from .weight_norm import weight_norm as weight_norm

@@ -17,7 +17,8 @@ for the gradient, which with $G = \partial L / \partial \bar W$ is
 $$ \frac{\partial L}{\partial W} = \frac{1}{\sigma} \left( G - \langle G, \bar W \rangle \, u v^\top \right) $$
 
 Also called: SN, spectral norm, SNGAN.
-Departures: torch runs 15 steps at construction, the paper none; it updates u before v, and so is half a step ahead.
+Departures: torch runs 15 steps at construction, and one more as the weight is first read in training mode; the paper
+    none. Torch updates u before v, and so is half a step ahead.
 Pitfalls: a convolution is treated as the matrix (C_out, C_in*H*W), whose norm is not that of the convolution: a
     normalized convolution may still amplify by as much as the root of the kernel's size (`convolution_norm`). Power
     iteration comes from below, so the norm of the result is a little above 1 until it has converged. In training

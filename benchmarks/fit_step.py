@@ -1,0 +1,184 @@
+"""A training step of `vade fit` against the same step written by hand, and in the loops of other libraries.
+
+All take the same batches of the same data with the same fused AdamW. `agree` runs first: one epoch by hand must end in
+our weights, bit for bit. Allowed: 1.10 times the step by hand where that takes 2 ms or more, 100 us more where it is
+shorter. Rounds are interleaved, so that a busy machine slows all alike; a figure is the median over the rounds.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import torch
+from _record import record
+from torch import Tensor, nn
+
+from vademecum.lab import Recipe
+from vademecum.lab.loop import SCHEDULES, Loop, make_optimizer, seed_of
+from vademecum.lab.prepare import Prepared, prepare
+
+ROUNDS = 7
+Epoch = Callable[[], nn.Module]
+CASES = {
+    "digits, mlp, batch 32": Recipe(model="mlp", learning_rate=0.003, epochs=1),
+    "digits, cnn, batch 32": Recipe(learning_rate=0.003, epochs=1),
+    "digits, cnn, batch 128": Recipe(learning_rate=0.003, epochs=1, batch_size=128),
+}
+
+
+def make_ours(recipe: Recipe, prepared: Prepared) -> Epoch:
+    """Our loop."""
+    from accelerate import Accelerator
+
+    model = prepare(recipe).model
+    loop = Loop(
+        model, prepared.objective, prepared.part("train"), prepared.part("val"), recipe=recipe,
+        rate=float(recipe.learning_rate), accelerator=Accelerator(),
+    )  # fmt: skip
+
+    def epoch() -> nn.Module:
+        loop.step = 0
+        for _ in loop.steps():
+            pass
+        return model
+
+    return epoch
+
+
+def steps(recipe: Recipe, count: int) -> list[float]:
+    """The rates of an epoch."""
+    share = SCHEDULES[recipe.schedule]
+    return [float(recipe.learning_rate) * share(i / count) for i in range(count)]
+
+
+def batches(recipe: Recipe, count: int) -> tuple[Tensor, ...]:
+    """The batches of the first epoch."""
+    generator = torch.Generator().manual_seed(seed_of(recipe.seed, "order", 0))
+    return torch.randperm(count, generator=generator).tensor_split(round(count / recipe.batch_size))
+
+
+def make_raw(recipe: Recipe, prepared: Prepared, *, seeded: bool = False) -> Epoch:
+    """By hand. Seeds are set for the comparison of weights only: nobody pays for them in the race."""
+    train, model = prepared.part("train"), prepare(recipe).model
+    optimizer = make_optimizer(model, recipe, rate=float(recipe.learning_rate))
+
+    def epoch() -> nn.Module:
+        model.train()
+        cut = batches(recipe, len(train))
+        for i, (batch, rate) in enumerate(zip(cut, steps(recipe, len(cut)))):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            if seeded:
+                torch.default_generator.manual_seed(seed_of(recipe.seed, "step", i, 0))
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(train.x[batch]), train.y[batch])
+            loss.backward()
+            optimizer.step()
+        return model
+
+    return epoch
+
+
+def make_accelerate(recipe: Recipe, prepared: Prepared) -> Epoch:
+    """Accelerate's own wrappers around model and optimizer."""
+    from accelerate import Accelerator
+
+    accelerator, train, model = Accelerator(), prepared.part("train"), prepare(recipe).model
+    wrapped, optimizer = accelerator.prepare(
+        model, make_optimizer(model, recipe, rate=float(recipe.learning_rate))
+    )
+
+    def epoch() -> nn.Module:
+        wrapped.train()
+        for batch in batches(recipe, len(train)):
+            optimizer.zero_grad()
+            accelerator.backward(nn.functional.cross_entropy(wrapped(train.x[batch]), train.y[batch]))
+            optimizer.step()
+        return model
+
+    return epoch
+
+
+def make_fabric(recipe: Recipe, prepared: Prepared) -> Epoch:
+    """Lightning Fabric."""
+    from lightning_fabric import Fabric
+
+    fabric, train, model = Fabric(accelerator="cpu", devices=1), prepared.part("train"), prepare(recipe).model
+    wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe, rate=float(recipe.learning_rate)))
+
+    def epoch() -> nn.Module:
+        wrapped.train()
+        for batch in batches(recipe, len(train)):
+            optimizer.zero_grad()
+            fabric.backward(nn.functional.cross_entropy(wrapped(train.x[batch]), train.y[batch]))
+            optimizer.step()
+        return model
+
+    return epoch
+
+
+def make_ignite(recipe: Recipe, prepared: Prepared) -> Epoch:
+    """PyTorch Ignite's supervised trainer."""
+    from ignite.engine import create_supervised_trainer
+
+    train, model = prepared.part("train"), prepare(recipe).model
+    optimizer = make_optimizer(model, recipe, rate=float(recipe.learning_rate))
+    trainer = create_supervised_trainer(model, optimizer, nn.functional.cross_entropy)
+
+    def epoch() -> nn.Module:
+        trainer.run([(train.x[b], train.y[b]) for b in batches(recipe, len(train))], max_epochs=1)
+        return model
+
+    return epoch
+
+
+PEERS = {
+    "by hand": ("torch", make_raw),
+    "accelerate": ("accelerate", make_accelerate),
+    "fabric": ("lightning_fabric", make_fabric),
+    "ignite": ("ignite", make_ignite),
+}
+
+
+def agree(recipe: Recipe, prepared: Prepared) -> None:
+    """One epoch by hand ends in our weights."""
+    ours, raw = make_ours(recipe, prepared)(), make_raw(recipe, prepared, seeded=True)()
+    torch.testing.assert_close(ours.state_dict(), raw.state_dict(), rtol=0, atol=0)
+
+
+def main() -> None:
+    """Measure and write down."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    for name, recipe in CASES.items():
+        prepared = prepare(recipe)
+        agree(recipe, prepared)
+        runs = {"ours": make_ours(recipe, prepared)}
+        runs |= {
+            peer: make(recipe, prepared) for peer, (package, make) in PEERS.items() if find_spec(package)
+        }
+        count = len(batches(recipe, len(prepared.split.train)))
+        times: dict[str, list[float]] = {runner: [] for runner in runs}
+        for round_ in range(ROUNDS + 1):
+            for runner, epoch in runs.items():
+                start = time.process_time()
+                epoch()
+                if round_:
+                    times[runner].append((time.process_time() - start) / count * 1e6)
+        step = {runner: statistics.median(values) for runner, values in times.items()}
+        quartiles = {
+            runner: [round(q, 1) for q in statistics.quantiles(v, n=4)] for runner, v in times.items()
+        }
+        record(
+            "fit_step",
+            what=name,
+            cpu_microseconds_a_step={runner: round(value, 1) for runner, value in step.items()},
+            quartiles=quartiles,
+            ratio_to_by_hand=round(step["ours"] / step["by hand"], 3),
+            microseconds_beyond_by_hand=round(step["ours"] - step["by hand"], 1),
+        )
+
+
+if __name__ == "__main__":
+    main()
