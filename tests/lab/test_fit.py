@@ -62,8 +62,8 @@ def test_nothing_outside_is_changed(quick, tmp_path) -> None:
 def test_statistics_come_from_the_training_part_alone(line) -> None:
     prepared = prepare(Recipe(data=str(line), target="price"))
     mean = prepared.model.get_submodule("preprocess.scale").mean
-    origin = statistics_origin(mean, prepared.source.x, prepared.split)
-    assert "train" in str(origin)
+    everything = prepared.source.x
+    assert statistics_origin(mean, everything[prepared.split.train], everything) == "train"
     y = prepared.source.y[prepared.split.train].double()
     torch.testing.assert_close(
         prepared.model.get_buffer("rescale.mean").double(), y.mean(), rtol=1e-6, atol=0
@@ -157,9 +157,10 @@ def test_schedules_start_and_end_where_they_should(name, start, end) -> None:
     assert math.isclose(share(0.625), 0.5) or name != "one_cycle"
 
 
-def test_a_target_that_does_not_vary_is_refused(tmp_path) -> None:
+def test_a_target_that_does_not_vary_in_the_training_part_is_refused(tmp_path) -> None:
     path = tmp_path / "flat.csv"
-    path.write_text("a,b\n" + "".join(f"{i}.5,1.5\n" for i in range(40)))
-    with pytest.raises(InputError, match="vary"):
-        fit(Recipe(data=str(path), target="b"), out=tmp_path / "run")
+    # Cut in time, the first rows train: only the last one differs.
+    path.write_text("when,a,b\n" + "".join(f"{i},{i % 7}.5,{2.5 if i == 39 else 1.5}\n" for i in range(40)))
+    with pytest.raises(InputError, match=r"must vary.*b is 1\.5"):
+        fit(Recipe(data=str(path), target="b", time="when"), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

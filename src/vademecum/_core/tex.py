@@ -45,27 +45,7 @@ _UP = dict(
     zip("0123456789+-=()niTjkabcdefghlmoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵀʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True)
 )
 _DOWN = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-_NAMES = {
-    "arg", "cos", "cosh", "det", "diag", "dim", "exp", "gcd", "inf", "lim", "ln", "log", "max", "min", "mod", "Pr", "sin",
-    "sinh", "sup", "tan", "tanh",
-}  # fmt: skip
-    "max",
-    "min",
-    "log",
-    "exp",
-    "sin",
-    "cos",
-    "tanh",
-    "arg",
-    "ln",
-    "lim",
-    "sup",
-    "inf",
-    "det",
-    "Pr",
-    "sinh",
-    "cosh",
-}
+_NAMES = set("arg cos cosh det diag dim exp gcd inf lim ln log max min mod Pr sin sinh sup tan tanh".split())
 
 
 def readable(latex: str) -> str:

@@ -159,9 +159,13 @@ def bound_without_overlap_is_the_norm(build: Build, draw: Draw) -> Iterator[Pair
 
 
 def bound_of_a_constant_kernel(build: Build, draw: Draw) -> Iterator[Pair]:
-    conv = CONVOLUTIONS[len(draw.shape) - 1](1, 1, 3, padding=1).to(draw.dtype).requires_grad_(False)
-    conv.weight.fill_(1.0)  # amplifies a constant image by the number of taps, away from the border
-    yield build(draw)(conv), torch.tensor(3.0 ** len(draw.shape[1:]), dtype=draw.dtype)
+    for geometry in (
+        {"padding": 1},
+        {"stride": 2, "dilation": 2},
+    ):  # the stride passes over what no tap reads
+        conv = CONVOLUTIONS[len(draw.shape) - 1](1, 1, 3, **geometry).to(draw.dtype).requires_grad_(False)
+        conv.weight.fill_(1.0)  # amplifies a constant image by the number of taps, away from the border
+        yield build(draw)(conv), torch.tensor(3.0 ** len(draw.shape[1:]), dtype=draw.dtype)
 
 
 def reshape_is_what_torch_divides_by(build: Build, draw: Draw) -> Iterator[Pair]:
