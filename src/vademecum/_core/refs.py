@@ -120,7 +120,15 @@ def plain(text: str) -> str:
     text = re.sub(r"\\([cvukHr])\s*\{\\?([A-Za-z])\}", accent, text)
     text = re.sub(r"\\(ss|ae|AE|aa|AA|o|O|l|L|i)(?![A-Za-z])\s?", lambda m: _LETTERS[m[1]], text)
     text = re.sub(r"\\([&%$#_])", r"\1", text)
-    return " ".join(text.replace("{", "").replace("}", "").replace("--", "–").replace("~", " ").split())
+    return " ".join(
+        text.replace("{", "")
+        .replace("}", "")
+        .replace("--", "–")
+        .replace("``", "“")
+        .replace("''", "”")
+        .replace("~", " ")
+        .split()
+    )
 
 
 def parse(text: str) -> dict[str, Paper]:

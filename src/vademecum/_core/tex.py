@@ -5,6 +5,7 @@ nothing is lost.
 """
 
 import re
+import unicodedata
 
 _LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
@@ -45,7 +46,10 @@ _UP = dict(
     zip("0123456789+-=()niTjkabcdefghlmoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵀʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True)
 )
 _DOWN = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-_NAMES = set("arg cos cosh det diag dim exp gcd inf lim ln log max min mod Pr sin sinh sup tan tanh".split())
+_NAMES = {
+    "arg", "cos", "cosh", "det", "diag", "dim", "exp", "gcd", "inf", "lim", "ln", "log", "max", "min", "mod", "Pr",
+    "sin", "sinh", "sup", "tan", "tanh",
+}  # fmt: skip
 
 
 def readable(latex: str) -> str:
@@ -122,7 +126,8 @@ def _command(tex: str, position: int) -> tuple[str, int]:
         return _argument(tex, position)
     if name in _ACCENTS:
         body, position = _argument(tex, position)
-        return body[:1] + _ACCENTS[name] + body[1:] if len(body) == 1 else f"{body}{_ACCENTS[name]}", position
+        letters = [char for char in body if not unicodedata.combining(char)]
+        return (body if len(letters) == 1 else f"({body})") + _ACCENTS[name], position
     if name in {"begin", "end"}:
         body, position = _argument(tex, position)
         return ("{ " if body == "cases" and name == "begin" else ""), position
