@@ -96,7 +96,9 @@ def test_no_orphan_reference() -> None:
     used = {reference.key for card in CARDS for reference in card.references}
     with (PACKAGE / "torch_papers.toml").open("rb") as file:
         used |= {key for keys in tomllib.load(file).values() for key in keys}
-    texts = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))  # checks and figures cite too
+    texts = "".join(
+        path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")
+    )  # checks and figures cite too
     orphans = [key for key in all_papers() if key not in used and key not in texts]
     assert not orphans, f"nobody refers to {orphans}"
 

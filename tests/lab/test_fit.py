@@ -143,8 +143,13 @@ def test_mistakes_on_images_are_drawn(tmp_path) -> None:
 
 def test_the_rate_is_found_and_explained_where_none_is_given(quick, tmp_path) -> None:
     facts = fit(quick.changed({"learning_rate": "auto", "epochs": 1}), out=tmp_path / "run").folder.facts
-    assert facts["learning_rate"] == facts["range_test"]["chosen"]
-    assert facts["range_test"]["reason"]
+    assert facts["learning_rate"] == 3 * facts["range_test"]["chosen"]
+    assert "3 times that" in facts["range_test"]["reason"]
+    rates = [
+        float(row["learning_rate"])
+        for row in csv.DictReader((tmp_path / "run/metrics.csv").read_text().splitlines())
+    ]
+    assert max(rates) <= facts["learning_rate"]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +164,10 @@ def test_schedules_start_and_end_where_they_should(name, start, end) -> None:
 
 def test_a_target_that_does_not_vary_in_the_training_part_is_refused(tmp_path) -> None:
     path = tmp_path / "flat.csv"
-    # Cut in time, the first rows train: only the last one differs.
-    path.write_text("when,a,b\n" + "".join(f"{i},{i % 7}.5,{2.5 if i == 39 else 1.5}\n" for i in range(40)))
+    # Cut in time, the first rows train: only later ones differ.
+    path.write_text(
+        "when,a,b\n" + "".join(f"{i},{i % 7}.5,{1.5 if i < 30 else i + 0.25}\n" for i in range(40))
+    )
     with pytest.raises(InputError, match=r"must vary.*b is 1\.5"):
         fit(Recipe(data=str(path), target="b", time="when"), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -9,7 +9,9 @@ from vademecum.laws import conform
 
 pytestmark = pytest.mark.peer
 
-labml = pytest.importorskip("labml_nn.normalization.layer_norm", reason="labml-nn is not installed: make peers")
+labml = pytest.importorskip(
+    "labml_nn.normalization.layer_norm", reason="labml-nn is not installed: make peers"
+)
 
 CANCELS = "E[x^2] - E[x]^2"
 
@@ -43,6 +45,8 @@ def test_instance_norm_loses_its_variance_at_a_large_mean() -> None:
 def test_batch_norm_keeps_the_biased_variance() -> None:
     from labml_nn.normalization.batch_norm import BatchNorm
 
-    found = broken(conform(BatchNorm, "batch_norm", names={"exp_mean": "running_mean", "exp_var": "running_var"}))
+    found = broken(
+        conform(BatchNorm, "batch_norm", names={"exp_mean": "running_mean", "exp_var": "running_var"})
+    )
     assert {"running_statistics", "shift_at_a_large_mean", "empty_batch"} <= set(found)
     assert "biased" in found["running_statistics"]

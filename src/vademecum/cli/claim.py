@@ -10,7 +10,9 @@ from ._say import AsJson, bold, say, say_json
 
 
 def claim(
-    slug: Annotated[str, typer.Argument(help="A technique; all that have a claim where it is left out.")] = "",
+    slug: Annotated[
+        str, typer.Argument(help="A technique; all that have a claim where it is left out.")
+    ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 3,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +34,9 @@ def claim(
         return
     outcomes = [run(slug, seed=seed) for seed in range(seeds)]
     if as_json:
-        rows = [{"seed": seed, "holds": o.holds, "measured": dict(o.measured)} for seed, o in enumerate(outcomes)]
+        rows = [
+            {"seed": seed, "holds": o.holds, "measured": dict(o.measured)} for seed, o in enumerate(outcomes)
+        ]
         say_json({"slug": slug, "says": outcomes[0].says, "expected": outcomes[0].expected, "outcomes": rows})
     else:
         say(bold(card(slug).title))
@@ -43,6 +47,9 @@ def claim(
         say(f"{'':<{width}}" + "".join(f"  {f'seed {seed}':>10}" for seed in range(seeds)))
         for name in outcomes[0].measured:
             say(f"{name:<{width}}" + "".join(f"  {outcome.measured[name]:>10.4g}" for outcome in outcomes))
-        say(f"{'holds':<{width}}" + "".join(f"  {'yes' if outcome.holds else 'no':>10}" for outcome in outcomes))
+        say(
+            f"{'holds':<{width}}"
+            + "".join(f"  {'yes' if outcome.holds else 'no':>10}" for outcome in outcomes)
+        )
     if not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(1)

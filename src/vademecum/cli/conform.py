@@ -54,10 +54,8 @@ def conform(
     else:
         say(str(result))
         say()
-        counts = {
-            outcome: sum(v.outcome == outcome for v in result.verdicts)
-            for outcome in ("holds", "broken", "not checked")
-        }
+        outcomes = [verdict.outcome for verdict in result.verdicts]
+        counts = {outcome: outcomes.count(outcome) for outcome in ("holds", "broken", "not checked")}
         say(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) + ".")
     if result.broken:
         raise typer.Exit(1)
@@ -72,9 +70,8 @@ def conform(
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise InputError(
-            f"{option} takes {form}: {text!r} came; write for example {option} {'eps=1e-6' if option == '--arg' else 'gamma=weight'}."
-        )
+        example = "eps=1e-6" if option == "--arg" else "gamma=weight"
+        raise InputError(f"{option} takes {form}: {text!r} came; write for example {option} {example}.")
     return name, value
 
 

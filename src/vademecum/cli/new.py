@@ -35,6 +35,5 @@ def new(
     for path in written:
         say(f"wrote {shorten(path)}")
     slug = place.split("/")[-1]
-    say(
-        f"Next: write the paper's equation into laws/{slug}.py and see `pytest tests/test_laws.py -k {slug}` turn from red to green."
-    )
+    say(f"Next: write the paper's equation into laws/{slug}.py.")
+    say(f"`pytest tests/test_laws.py -k {slug}` is red until then.")

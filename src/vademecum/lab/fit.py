@@ -36,7 +36,9 @@ __all__ = ["Interrupted", "Result", "fit"]
 
 T = TypeVar("T")
 LAST = "checkpoints/last.safetensors"
+LOWEST = {"adamw": 1e-4, "sgd": 1e-3}  # first rate of the range test
 HIGHEST = {"adamw": 0.1, "sgd": 1.0}  # last rate of the range test
+PEAK = 3.0  # times the rate at which learning begins; a run reaches its peak for a moment only
 USUAL = {"adamw": 1e-3, "sgd": 0.03}  # where the range test sees nothing
 PROBED = 256  # examples on which the checks look
 
@@ -242,11 +244,18 @@ def _look_before(folder: RunFolder, prepared: Prepared, train: Part, console: Co
         test = learning_rate_range(
             prepared.model, objective.loss, batches,
             lambda model: make_optimizer(model, recipe, rate=USUAL[recipe.optimizer]),
-            high=HIGHEST[recipe.optimizer],
+            low=LOWEST[recipe.optimizer], high=HIGHEST[recipe.optimizer],
         )  # fmt: skip
-    folder.note(learning_rate=test.chosen, range_test=asdict(test))
-    console.heading("rate", f"{test.chosen:.3g} at its peak. {test.reason}")
-    return test.chosen
+    fell = test.chosen != USUAL[recipe.optimizer]
+    rate = PEAK * test.chosen if fell and recipe.schedule != "constant" else test.chosen
+    why = (
+        f"{test.reason} The peak of the schedule is {PEAK:g} times that."
+        if rate != test.chosen
+        else test.reason
+    )
+    folder.note(learning_rate=rate, range_test={**asdict(test), "reason": why})
+    console.heading("rate", f"{rate:.3g} at its peak. {why}")
+    return rate
 
 
 CHECKS = (doctor.initial_loss, doctor.gradients, doctor.overfit_small)

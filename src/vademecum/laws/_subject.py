@@ -223,7 +223,7 @@ class Target:
         }
 
     def _accepts(self, name: str) -> bool:
-        function = self.given.__init__ if inspect.isclass(self.given) else self.given  # type: ignore[misc]
+        function = self.given.__init__ if inspect.isclass(self.given) else self.given
         return self._theirs(name, lambda n: _takes(function, n)) is not None
 
     def _keywords(

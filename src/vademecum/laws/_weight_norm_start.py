@@ -47,7 +47,7 @@ def eq_5_and_6(build: Build, draw: Draw) -> Iterator[Pair]:
     build(draw)(layer, x)
     g, v = lengths_and_directions(layer)
     rows = [
-        [sum(a * b for a, b in zip(unit, one)) / sum(b**2 for b in unit) ** 0.5 for unit in v]
+        [sum(a * b for a, b in zip(unit, one)) / sum(b**2 for b in unit) ** 0.5 for unit in v.tolist()]
         for one in x.tolist()
     ]
     mean, deviation = moments(rows)

@@ -32,22 +32,15 @@ def _numbers(table) -> Tensor:
 
 
 def by_definition(build: Build, draw: Draw) -> Iterator[Pair]:
-    net, x = _net(draw), draw.normal(mean=1.0)
-    signal, want = x.detach(), []
-    for k in (0, 1, 2, 3):
-        if k != 2:  # dropout lets everything pass in evaluation
-            signal = (
-                signal.clamp(min=0) if k == 1 else signal @ net[k].weight.detach().T + net[k].bias.detach()
-            )
+    net, (first, second) = _net(draw)
+    x, want = draw.normal(mean=1.0), []
+    hidden = x @ first.weight.detach().T + first.bias.detach()
+    rectified = hidden.clamp(min=0)  # dropout lets all of it pass in evaluation
+    last = rectified @ second.weight.detach().T + second.bias.detach()
+    for signal in (hidden, rectified, rectified, last):
         values = signal.flatten().tolist()
-        mean = sum(values) / len(values)
-        want.append(
-            [
-                mean,
-                sum((v - mean) ** 2 for v in values) / len(values),
-                sum(v * v for v in values) / len(values),
-            ]
-        )
+        count, mean = len(values), sum(values) / len(values)
+        want.append([mean, sum((v - mean) ** 2 for v in values) / count, sum(v * v for v in values) / count])
     yield _numbers(build(draw)(net, x)), torch.tensor(want, dtype=torch.float64)
 
 

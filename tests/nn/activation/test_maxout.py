@@ -36,6 +36,13 @@ def test_one_piece_starts_as_a_linear_layer_does() -> None:
     assert_close(weights.std().detach(), nn.Linear(10_000, 10).weight.std().detach(), rtol=0.03, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("layer", "fan_in"), [(Maxout(50, 300, pieces=4), 50), (Maxout2d(8, 100, 5, pieces=3), 200)]
+)
+def test_pieces_do_not_count_as_inputs(layer: nn.Module, fan_in: int) -> None:
+    assert_close(layer.weight.abs().max().detach(), torch.tensor(fan_in**-0.5), rtol=1e-2, atol=0)
+
+
 def test_kernel_that_is_not_square() -> None:
     layer = Maxout2d(2, 3, (1, 3), stride=(1, 2), padding=(0, 1), pieces=4)
     assert layer(torch.zeros(5, 2, 4, 6)).shape == (5, 3, 4, 3)
