@@ -36,10 +36,10 @@ fit: $(READY)
 	$(BIN)/vade fit
 
 test: $(READY)
-	$(BIN)/pytest -m 'not slow and not peer and not nightly'
+	$(BIN)/pytest -m 'not slow and not peer and not nightly' --skips 0
 
 slow: $(READY)
-	$(BIN)/pytest -m 'slow and not peer and not nightly'
+	$(BIN)/pytest -m 'slow and not peer and not nightly' --skips 0
 
 check: $(READY)
 	$(BIN)/ruff check

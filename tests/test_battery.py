@@ -105,15 +105,16 @@ def test_precisions(suite: Suite, case: dict[str, Any], dtype: torch.dtype, tole
         assert_close(one.float(), other.float(), rtol=tolerance, atol=tolerance)
 
 
-@each_part
+def has_parameters(suite: Suite, case: dict[str, Any]) -> bool:
+    return any(p.requires_grad for p in build(suite, case)[0].object.parameters())
+
+
+@pytest.mark.parametrize(("suite", "case"), [part for part in PARTS if has_parameters(*part.values)])
 def test_gradient_reaches_every_parameter(suite: Suite, case: dict[str, Any]) -> None:
     subject, given = build(suite, case)
     part = subject.train().object
     weights = torch.Generator().manual_seed(1)
     outputs = [y for y in call(part, given) if y.is_floating_point() and y.requires_grad]
-    wanted = [p for p in part.parameters() if p.requires_grad]
-    if not wanted:
-        pytest.skip("it has no parameters")
     loss = sum((y * torch.randn(y.shape, generator=weights)).sum() for y in outputs)
     loss.backward()
     for name, parameter in part.named_parameters():
@@ -139,12 +140,21 @@ def test_non_contiguous_input(suite: Suite, case: dict[str, Any]) -> None:
     assert_close(call(part, strided), call(part, given))
 
 
+FAILS_ON_EMPTY = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
+"""Torch's own classes that neither work nor refuse (their card says so); to be noticed when torch mends it."""
+
+
 @each_part
 def test_empty_batch_works_or_is_refused(suite: Suite, case: dict[str, Any]) -> None:
     subject, given = build(suite, case)
     part = subject.eval().object
+    empty = tuple(x[:0] for x in given)
+    if suite.part in FAILS_ON_EMPTY:
+        with pytest.raises(IndexError):
+            call(part, empty)
+        return
     try:
-        outputs = call(part, tuple(x[:0] for x in given))
+        outputs = call(part, empty)
     except (ValueError, TypeError):  # a refusal in words; anything else is a failure
         return
     assert all(len(y) == 0 for y in outputs)

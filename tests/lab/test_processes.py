@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from vademecum.lab import fit
-from vademecum.lab.fit import on_main
 from vademecum.lab.loop import Loop
 from vademecum.lab.prepare import prepare
+from vademecum.lab.surroundings import on_main
 
 # Without a GPU this flag gives processes that speak by gloo; --cpu alone would start a single one.
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",

@@ -3,15 +3,14 @@
 import os
 import platform
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,13 +27,13 @@ from .loop import Loop, Part, make_optimizer, seed_of
 from .prepare import Prepared, prepare
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .surroundings import catch_signals, make_accelerator, on_main, reproducible
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 __all__ = ["Interrupted", "Result", "fit"]
 
-T = TypeVar("T")
 LAST = "checkpoints/last.safetensors"
 LOWEST = {"adamw": 1e-4, "sgd": 1e-3}  # first rate of the range test
 HIGHEST = {"adamw": 0.1, "sgd": 1.0}  # last rate of the range test
@@ -128,10 +127,10 @@ def fit(
         console.say(f"{earlier.path} is finished: nothing is left to do; see {earlier.path / 'report.html'}.")
         return Result(earlier, evaluation)
     recipe = (recipe or Recipe()) if earlier is None else earlier.recipe
-    accelerator = _accelerator()
+    accelerator = make_accelerator()
     if not accelerator.is_main_process:
         console = Console()
-    with _reproducible():
+    with reproducible():
         prepared = prepare(recipe)
         if earlier is not None:
             _refuse_other_data(earlier, prepared)
@@ -192,7 +191,10 @@ def _train(
 
     total = recipe.epochs * loop.steps_per_epoch
     before = loop.epoch * loop.steps_per_epoch + loop.step
-    with _signals() as came, console.training(steps=total, done=before, metric=prepared.objective.metric):
+    with (
+        catch_signals() as came,
+        console.training(steps=total, done=before, metric=prepared.objective.metric),
+    ):
         while not loop.done:
             try:
                 for step in loop.steps():
@@ -259,89 +261,6 @@ def _look_before(folder: RunFolder, prepared: Prepared, train: Part, console: Co
 
 
 CHECKS = (doctor.initial_loss, doctor.gradients, doctor.overfit_small)
-
-
-def on_main(accelerator: "Accelerator", work: Callable[[], T]) -> T:
-    """Do something on the first process alone; every process gets its result, or its error.
-
-    Args:
-        accelerator: of this process.
-        work: called on the first process; the others wait.
-
-    Returns:
-        What the work returned.
-
-    Raises:
-        InputError: the work raised one.
-    """
-    if accelerator.num_processes == 1:
-        return work()
-    from accelerate.utils import broadcast_object_list
-
-    outcome: list[Any] = [None, None]
-    if accelerator.is_main_process:
-        try:
-            outcome[0] = work()
-        except InputError as error:
-            outcome[1] = str(error)
-    broadcast_object_list(outcome)
-    if outcome[1] is not None:
-        raise InputError(outcome[1])
-    return outcome[0]
-
-
-def _accelerator() -> "Accelerator":
-    from accelerate import Accelerator
-
-    accelerator = Accelerator()
-    kind = accelerator.distributed_type.value
-    if kind != "NO" and not kind.startswith("MULTI_"):
-        raise InputError(
-            f"many processes must each hold the whole model (DDP): Accelerate is set to {kind}, whose shards are not "
-            "in the checkpoint; launch with --multi_gpu or --cpu in place of it."
-        )
-    return accelerator
-
-
-@contextmanager
-def _reproducible() -> Iterator[None]:
-    """Ask torch for the same bits every time, and put everything back afterwards."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it first starts
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    filled, tried = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark
-    try:
-        with same_streams():
-            torch.use_deterministic_algorithms(True, warn_only=True)
-            memory.fill_uninitialized_memory = False  # costs a pass over every new tensor
-            torch.backends.cudnn.benchmark = False
-            yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn)
-        memory.fill_uninitialized_memory = filled
-        torch.backends.cudnn.benchmark = tried
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect interrupts in place of dying of them; a second one is obeyed at once."""
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may catch signals
-        yield came
-        return
-
-    def note(number: int, _: object) -> None:
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
