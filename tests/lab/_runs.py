@@ -76,6 +76,7 @@ def _say(answer: object) -> None:
 
 def _serve() -> None:
     import accelerate
+    import jinja2  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import sklearn.datasets  # noqa: F401
 

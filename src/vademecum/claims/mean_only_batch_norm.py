@@ -1,7 +1,8 @@
 """Mean-only batch normalization behind weight normalization widens the range of learning rates.
 
-Protocol: the digits, 1297 to train on; four hidden layers of 64 ReLUs, 8 epochs of plain descent at each of three
-learning rates: plain, weight-normalized with the start from data, and that with mean-only batch normalization as well.
+Protocol: the digits, 1297 to train on; four hidden layers of 64 ReLUs, 8 epochs of plain descent at the
+learning rates 0.01 and 0.2; weight-normalized with the start from data, without and with mean-only batch normalization
+before the activation.
 
 Source: Salimans and Kingma 2016, section 4.
 """
@@ -13,7 +14,7 @@ from vademecum.nn import MeanOnlyBatchNorm1d, init_weight_norm_, weight_norm
 from ._digits import accuracy, digits, mlp, seeded, train
 from ._outcome import Outcome
 
-RATES = (0.01, 0.1, 1.0)
+RATES = (0.01, 0.2)
 
 
 def weight_normalized(fan_in: int, fan_out: int) -> nn.Module:
@@ -22,7 +23,7 @@ def weight_normalized(fan_in: int, fan_out: int) -> nn.Module:
 
 
 def claim(seed: int) -> Outcome:
-    """Train a net at three learning rates.
+    """Train a net at two learning rates.
 
     Args:
         seed: of split, initialization and order.
@@ -30,16 +31,20 @@ def claim(seed: int) -> Outcome:
     Returns:
         Test accuracies.
     """
-    kinds = {"plain": (nn.Linear, None), "weight norm": (weight_normalized, None),
-             "with means": (weight_normalized, MeanOnlyBatchNorm1d)}  # fmt: skip
     measured: dict[str, float] = {}
     with seeded(seed):
         data = digits()
-        for name, (linear, norm) in kinds.items():
+        for name, norm in (("weight norm", None), ("with means", MeanOnlyBatchNorm1d)):
             for rate in RATES:
-                net = mlp(64, *[64] * 4, 10, linear=linear, norm=norm)
-                if name != "plain":
-                    init_weight_norm_(net, data.x[:500])
+                net = mlp(64, *[64] * 4, 10, linear=weight_normalized, norm=norm)
+                init_weight_norm_(net, data.x[:500])
                 train(net, data.x, data.y, epochs=8, learning_rate=rate)
                 measured[f"accuracy, rate {rate:g}, {name}"] = accuracy(net, data.test_x, data.test_y)
-    return Outcome(says="x", measured=measured, holds=False, expected="x")
+    return Outcome(
+        says="weight normalization with mean-only batch normalization trains as batch normalization does",
+        measured=measured,
+        holds=measured["accuracy, rate 0.01, weight norm"] > 0.85
+        and measured["accuracy, rate 0.2, weight norm"] < 0.4
+        and min(measured[f"accuracy, rate {rate:g}, with means"] for rate in RATES) > 0.9,
+        expected="with the means subtracted above 0.9 at both rates; without them above 0.85 at 0.01, below 0.4 at 0.2",
+    )
