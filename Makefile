@@ -35,11 +35,12 @@ $(READY): pyproject.toml constraints.txt
 fit: $(READY)
 	$(BIN)/vade fit
 
+# One thread a test and one test a core: small tensors gain nothing from threads that wait for each other.
 test: $(READY)
-	$(BIN)/pytest -m 'not slow and not peer and not nightly' --skips 0
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m 'not slow and not peer and not nightly' --skips 0
 
 slow: $(READY)
-	$(BIN)/pytest -m 'slow and not peer and not nightly' --skips 0
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'slow and not peer and not nightly' --skips 0
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -12,7 +12,19 @@ Example:
 from importlib import import_module
 from types import ModuleType
 
-_SUBPACKAGES = ("cite", "claims", "data", "doctor", "explain", "lab", "laws", "losses", "nn", "theory", "train")
+_SUBPACKAGES = (
+    "cite",
+    "claims",
+    "data",
+    "doctor",
+    "explain",
+    "lab",
+    "laws",
+    "losses",
+    "nn",
+    "theory",
+    "train",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]  # noqa: F822 - found by __getattr__
 

@@ -1,4 +1,4 @@
-"""Two processes train as one does: real ones, started by Accelerate's launcher."""
+"""Two processes train as one does: real ones, started by Accelerate's launcher and by ourselves."""
 
 import csv
 import json
@@ -15,33 +15,30 @@ from vademecum.lab.loop import Loop
 from vademecum.lab.prepare import prepare
 from vademecum.lab.surroundings import on_main
 
-# Without a GPU this flag gives processes that speak by gloo; --cpu alone would start a single one.
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-          "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]  # fmt: skip
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", "2"]
+VADE = [sys.executable, "-m", "vademecum"]
 
 
-def launched(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    port = ["--main_process_port", "0"]
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [*LAUNCH, *port, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(quick, tmp_path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [[*ACCELERATE, "-m", "vademecum", "fit"], [*VADE, "fit", "--processes", "2"]],
+    ids=["accelerate launch", "--processes"],
+)
+def test_two_processes_train_as_one_does(quick, tmp_path, command) -> None:
     # Without dropout and batch statistics the gradient of two processes is that of one, up to rounding.
     recipe = quick.changed(
         {"norm": "layer", "dropout": 0.0, "learning_rate": "auto", "checkpoint_seconds": 0.0}
     )
     (tmp_path / "recipe.toml").write_text(recipe.to_toml())
-    end = launched("-m", "vademecum", "fit", "--recipe", "recipe.toml", "--out", "two", folder=tmp_path)
+    end = run_in(tmp_path, *command, "--recipe", "recipe.toml", "--out", "two")
     assert end.returncode == 0, end.stderr
     one = fit(recipe, out=tmp_path / "one").folder.path
     found = [
@@ -61,8 +58,8 @@ def test_two_processes_train_as_one_does(quick, tmp_path) -> None:
 @pytest.mark.slow
 def test_a_mistake_is_said_once_and_ends_both(quick, tmp_path) -> None:
     (tmp_path / "taken").mkdir()
-    end = launched("-m", "vademecum", "fit", "--out", "taken", folder=tmp_path)
-    assert end.returncode != 0
+    end = run_in(tmp_path, *VADE, "fit", "--processes", "2", "--out", "taken")
+    assert end.returncode == 2
     assert end.stderr.count("the output folder must be new") == 1
     assert os.listdir(tmp_path) == ["taken"]
 

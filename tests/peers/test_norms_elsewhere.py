@@ -9,9 +9,11 @@ from vademecum.laws import conform
 
 pytestmark = pytest.mark.peer
 
-labml = pytest.importorskip(
-    "labml_nn.normalization.layer_norm", reason="labml-nn is not installed: make peers"
-)
+
+@pytest.fixture(autouse=True)
+def _needs_labml() -> None:
+    pytest.importorskip("labml_nn", reason="labml-nn is not installed: make peers")
+
 
 CANCELS = "E[x^2] - E[x]^2"
 

@@ -1,8 +1,8 @@
 """Glorot initialization keeps activations and gradients in scale through a tanh net.
 
-Protocol: ten hidden layers of 256 tanh units on the digits, as initialized, without training: standard deviation of the
-last hidden activations over that of the first, and of the loss's gradient at the first over that at the last; for
-Glorot's rule and for the heuristic that it replaces, U(-1/sqrt(n), 1/sqrt(n)).
+Protocol: ten hidden layers of 256 tanh units on the digits, as initialized, without training: standard
+deviation of the last hidden activations over that of the first, and of the loss's gradient at the first over
+that at the last; for Glorot's rule and for the heuristic that it replaces, U(-1/sqrt(n), 1/sqrt(n)).
 
 Source: Glorot and Bengio 2010, sections 4.2.1 and 4.2.2, Figures 6 and 7.
 """
@@ -28,7 +28,9 @@ def ratios(net: nn.Sequential, data: Digits) -> tuple[float, float]:
         if isinstance(part, Tanh):
             hidden.append(x)
     gradients = torch.autograd.grad(F.cross_entropy(x, data.y), hidden)
-    return float(hidden[-1].std() / hidden[0].std()), float(gradients[0].std() / gradients[-1].std())
+    return float((hidden[-1].std() / hidden[0].std()).detach()), float(
+        gradients[0].std() / gradients[-1].std()
+    )
 
 
 def claim(seed: int) -> Outcome:
@@ -59,6 +61,8 @@ def claim(seed: int) -> Outcome:
         says="with the normalized initialization the variances of activations and of back-propagated gradients are "
         "about the same in all layers; with the old heuristic they shrink from layer to layer",
         measured=measured,
-        holds=all((figure > 0.25) if key.endswith("glorot") else (figure < 0.05) for key, figure in measured.items()),
+        holds=all(
+            (figure > 0.25) if key.endswith("glorot") else (figure < 0.05) for key, figure in measured.items()
+        ),
         expected="both ratios above 0.25 with Glorot's rule and below 0.05 with the heuristic",
     )

@@ -1,9 +1,11 @@
 """He initialization trains a rectifier net of thirty layers, at which Glorot initialization stalls.
 
-Protocol: the mean square of a standard normal signal behind 20 layers of 256 ReLUs, for two initializations. Then a net of
-thirty hidden layers of 64 ReLUs on the digits (1297 to train on), 6 epochs at the learning rate 0.01 with momentum 0.9.
+Protocol: the mean square of a standard normal signal behind 20 layers of 256 ReLUs, for two initializations.
+Then a net of thirty hidden layers of 128 ReLUs on the digits (1297 to train on), centered and doubled, 8
+epochs at the learning rate 0.001 with momentum 0.9.
 
-Source: He et al. 2015, section 2.2 and Figure 3 (a net of 30 layers converges with He and stalls with Xavier).
+Source: He et al. 2015, section 2.2 and Figure 3 (a net of 30 layers converges with He and stalls with
+Xavier).
 """
 
 from torch.nn.functional import relu
@@ -29,13 +31,14 @@ def claim(seed: int) -> Outcome:
     measured: dict[str, float] = {}
     with seeded(seed):
         data = digits()
+        x, test_x = (2 * (images - data.x.mean(0)) for images in (data.x, data.test_x))
         for name, factor in (("he", gain("relu")), ("glorot", 1.0)):
             after = mean_square_after(20, width=WIDTH, std=factor / WIDTH**0.5, activation=relu)
             measured[f"mean square after 20 layers, {name}"] = float(after[-1])
-            net = mlp(64, *[64] * 30, 10)
+            net = mlp(64, *[128] * 30, 10)
             initialize_(net, name)
-            train(net, data.x, data.y, epochs=6, learning_rate=0.01, momentum=0.9)
-            measured[f"accuracy with 30 layers, {name}"] = accuracy(net, data.test_x, data.test_y)
+            train(net, x, data.y, epochs=8, learning_rate=0.001, momentum=0.9)
+            measured[f"accuracy with 30 layers, {name}"] = accuracy(net, test_x, data.test_y)
     return Outcome(
         says="a rectifier net of 30 layers converges with the factor 2 in the variance, and stalls without it",
         measured=measured,

@@ -1,8 +1,8 @@
 """Instance normalization makes a net blind to the contrast of an image.
 
-Protocol: the digits, 1297 to train on; a net of two 3 by 3 convolutions (16 and 32 channels), each followed by a norm
-ReLU and pooling, then a linear layer; 5 epochs at the learning rate 0.05 with momentum 0.9. The test
-images are multiplied by five factors that the training never saw.
+Protocol: the digits, 1297 to train on; a net of two 3 by 3 convolutions (16 and 32 channels), each followed
+by a norm ReLU and pooling, then a linear layer; 5 epochs at the learning rate 0.05 with momentum 0.9. The
+test images are multiplied by five factors that the training never saw.
 
 Source: Ulyanov, Vedaldi and Lempitsky 2016, section 2 (independence of the contrast of the content image).
 """

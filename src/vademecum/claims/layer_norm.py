@@ -1,8 +1,8 @@
 """Layer normalization lets a deep net learn online, from one example at a time.
 
-Protocol: one pass over 1297 digits, one example a step, at the learning rate 0.01; four hidden layers of 64 ReLUs,
-without norm, with layer normalization before the activation, and with batch normalization, which refuses such a step;
-torch's own initialization.
+Protocol: one pass over 1297 digits, one example a step, at the learning rate 0.01; four hidden layers of 64
+ReLUs, without norm, with layer normalization before the activation, and with batch normalization, which
+refuses such a step; torch's own initialization.
 
 Source: Ba, Kiros and Hinton 2016, section 1 (online learning) and section 6.6 (small batches).
 """

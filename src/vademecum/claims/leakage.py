@@ -1,11 +1,12 @@
 """Features that are selected on all data make pure noise look learnable.
 
-Protocol: 50 examples of 5000 standard normal features with labels drawn by a fair coin, so that no classifier is right more
-than half of the time. The 100 features whose class means lie furthest apart, in units of their deviation, are kept; the
-nearest neighbor is asked in 5-fold cross-validation. Selected once on all data, or anew in each fold on its training part;
-mean over ten data sets.
+Protocol: 50 examples of 5000 standard normal features with labels drawn by a fair coin, so that no classifier
+is right more than half of the time. The 100 features whose class means lie furthest apart, in units of their
+deviation, are kept; the nearest neighbor is asked in 5-fold cross-validation. Selected once on all data, or
+anew in each fold on its training part; mean over ten data sets.
 
-Source: Hastie, Tibshirani and Friedman 2009, section 7.10.2, the wrong and the right way to do cross-validation.
+Source: Hastie, Tibshirani and Friedman 2009, section 7.10.2, the wrong and the right way to do
+cross-validation.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """A deviation of one over the root of the inputs keeps a linear signal in scale; larger and smaller ones do not.
 
-Protocol: the mean square of a standard normal signal behind 20 linear layers of width 256, for weights with the deviation
-0.01, 1/sqrt(n) and sqrt(2/n).
+Protocol: the mean square of a standard normal signal behind 20 linear layers of width 256, for weights with
+the deviation 0.01, 1/sqrt(n) and sqrt(2/n).
 
 Source: LeCun et al. 1998, section 4.6.
 """
@@ -26,7 +26,9 @@ def claim(seed: int) -> Outcome:
     measured: dict[str, float] = {}
     with seeded(seed):
         for name, std in (("0.01", 0.01), ("1/sqrt(n)", WIDTH**-0.5), ("sqrt(2/n)", (2 / WIDTH) ** 0.5)):
-            measured[f"mean square, deviation {name}"] = float(mean_square_after(20, width=WIDTH, std=std)[-1])
+            measured[f"mean square, deviation {name}"] = float(
+                mean_square_after(20, width=WIDTH, std=std)[-1]
+            )
     return Outcome(
         says="weights of deviation 1/sqrt(n) give each unit's weighted sum the variance of its inputs",
         measured=measured,

@@ -1,8 +1,9 @@
 """One outlier spoils a range that is fitted on extremes, and not one that is fitted on quantiles.
 
-Protocol: scikit-learn's wine, 124 examples to train on, to which one is added whose features are a thousand times those of
-the first; features are scaled to -1..1 by extremes or by the 0.05 quantiles with clipping; a linear softmax classifier, 30
-epochs in batches of 32 at the learning rate 0.1. Extremes without the outlier are the control.
+Protocol: scikit-learn's wine, 124 examples to train on, to which one is added whose features are a thousand
+times those of the first; features are scaled to -1..1 by extremes or by the 0.05 quantiles with clipping; a
+linear softmax classifier, 30 epochs in batches of 32 at the learning rate 0.1. Extremes without the outlier
+are the control.
 
 Source: the practitioner's rule; no paper.
 """

@@ -1,7 +1,7 @@
 """Rectified units die at a large learning rate: they end below zero for every example, and stay there.
 
-Protocol: the digits, 1297 to train on; two hidden layers of 64 ReLUs, 5 epochs with momentum 0.9 at the learning rates
-0.05 and 0.5. A unit counts as dead if no training example makes it positive.
+Protocol: the digits, 1297 to train on; two hidden layers of 64 ReLUs, 5 epochs with momentum 0.9 at the
+learning rates 0.05 and 0.5. A unit counts as dead if no training example makes it positive.
 
 Source: the practitioner's rule on dying ReLUs; the unit is that of Nair and Hinton 2010.
 """
@@ -47,5 +47,5 @@ def claim(seed: int) -> Outcome:
         holds=measured["dead units, rate 0.05"] < 0.1
         and measured["dead units, rate 0.5"] > 0.4
         and measured["accuracy, rate 0.05"] > 0.85,
-        expected="fewer than 0.1 of the units dead at the rate 0.05, where accuracy is above 0.85; more than 0.4 at 0.5",
+        expected="dead units below 0.1 at the rate 0.05, where the accuracy is above 0.85; above 0.4 at the rate 0.5",
     )

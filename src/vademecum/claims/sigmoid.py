@@ -1,7 +1,7 @@
 """A deep net of sigmoids does not learn; the same net of tanh units does.
 
-Protocol: the digits, 1297 to train on; six hidden layers of 64 units, started by Glorot's initialization, 5 epochs at the
-learning rate 0.02 with momentum 0.9.
+Protocol: the digits, 1297 to train on; six hidden layers of 64 units, started by Glorot's initialization, 5
+epochs at the learning rate 0.02 with momentum 0.9.
 
 Source: LeCun et al. 1998, section 4.4 (a sigmoid should be symmetric about the origin).
 """

@@ -1,7 +1,7 @@
 """Small random weights start a shallow net and not a deep one.
 
-Protocol: the digits, 1297 to train on; one and six hidden layers of 64 ReLUs with weights from N(0, 0.01^2) or by He's rule,
-8 epochs at the learning rate 0.05 with momentum 0.9.
+Protocol: the digits, 1297 to train on; one and six hidden layers of 64 ReLUs with weights from N(0, 0.01^2)
+or by He's rule, 8 epochs at the learning rate 0.05 with momentum 0.9.
 
 Source: the practitioner's rule; Krizhevsky et al. 2012, section 5, starts so.
 """

@@ -1,8 +1,8 @@
 """The first loss shows a last layer that is too large, and a softmax before the loss slows learning down.
 
-Protocol: the digits, 1297 to train on; two hidden layers of 64 ReLUs started by He's rule. The loss of the fresh net is
-compared with ln 10, also with the last layer's weights times 20. Then 5 epochs of plain descent at the learning rate 0.1,
-without and with a softmax in front of the loss, which has one of its own.
+Protocol: the digits, 1297 to train on; two hidden layers of 64 ReLUs started by He's rule. The loss of the
+fresh net is compared with ln 10, also with the last layer's weights times 20. Then 5 epochs of plain descent
+at the learning rate 0.1, without and with a softmax in front of the loss, which has one of its own.
 
 Source: the practitioner's rule of the initial loss; Bridle 1990 for the loss.
 """
@@ -32,7 +32,7 @@ def claim(seed: int) -> Outcome:
         net = mlp(64, 64, 64, 10)
         initialize_(net, example=data.x)
         measured["first loss above ln 10"] = loss(net, data.x, data.y) - expected
-        net[-1].weight.data.mul_(20)
+        net[-1].get_parameter("weight").data.mul_(20)
         measured["first loss above ln 10, last layer x 20"] = loss(net, data.x, data.y) - expected
         for name, tail in (("one softmax", nn.Identity()), ("two", nn.Softmax(1))):
             net = nn.Sequential(mlp(64, 64, 64, 10), tail)

@@ -1,10 +1,11 @@
 """Spectral normalization bounds the gradient of a critic, which otherwise grows without end.
 
-Protocol: a critic of two hidden layers of 64 ReLUs learns to give one cloud of points in the plane high values and
-another one low values, for 300 steps of Adam at the learning rate 0.01: nothing in that loss stops it from growing. The
-length of its gradient is measured at 2000 points around the clouds.
+Protocol: a critic of two hidden layers of 64 ReLUs learns to give one cloud of points in the plane high
+values and another one low values, for 300 steps of Adam at the learning rate 0.01: nothing in that loss stops
+it from growing. The length of its gradient is measured at 2000 points around the clouds.
 
-Source: Miyato et al. 2018, sections 2 and 2.1 (the product of the layers' norms bounds the Lipschitz constant).
+Source: Miyato et al. 2018, sections 2 and 2.1 (the product of the layers' norms bounds the Lipschitz
+constant).
 """
 
 import torch

@@ -1,8 +1,9 @@
 """Inputs on unequal scales keep a linear classifier from learning at any learning rate; standardized ones do not.
 
-Protocol: scikit-learn's wine (178 examples, 13 features, 3 classes), 124 to train on; a linear softmax classifier, 30 epochs
-in batches of 32, at seven learning rates from 1e-6 to 1. For raw and for standardized inputs the best test accuracy over
-the rates is taken, which flatters both alike; and the condition number of the covariance of the training inputs.
+Protocol: scikit-learn's wine (178 examples, 13 features, 3 classes), 124 to train on; a linear softmax
+classifier, 30 epochs in batches of 32, at seven learning rates from 1e-6 to 1. For raw and for standardized
+inputs the best test accuracy over the rates is taken, which flatters both alike; and the condition number of
+the covariance of the training inputs.
 
 Source: LeCun et al. 1998, section 4.3.
 """

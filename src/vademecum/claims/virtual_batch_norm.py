@@ -1,8 +1,9 @@
 """Virtual batch normalization frees a generator's output from its batch mates.
 
-Protocol: a generator with two hidden layers of 64 units (16 numbers in, 64 out), as initialized, in training mode. One
-example is passed 200 times, among other companions each time; the deviation of its output over the draws is divided by
-the deviation of outputs over examples. Batches of 4, 16 and 64; the reference holds 64 examples.
+Protocol: a generator with two hidden layers of 64 units (16 numbers in, 64 out), as initialized, in training
+mode. One example is passed 200 times, among other companions each time; the deviation of its output over the
+draws is divided by the deviation of outputs over examples. Batches of 4, 16 and 64; the reference holds 64
+examples.
 
 Source: Salimans et al. 2016, section 3.4.
 """
@@ -30,7 +31,10 @@ def claim(seed: int) -> Outcome:
     Returns:
         Deviations of its output, as a share of the deviation over examples.
     """
-    norms: dict[str, Callable[[int], nn.Module]] = {"batch norm": BatchNorm1d, "virtual batch norm": VirtualBatchNorm}
+    norms: dict[str, Callable[[int], nn.Module]] = {
+        "batch norm": BatchNorm1d,
+        "virtual batch norm": VirtualBatchNorm,
+    }
     measured: dict[str, float] = {}
     with seeded(seed):
         example, reference = torch.randn(1, 16), torch.randn(64, 16)
@@ -42,7 +46,9 @@ def claim(seed: int) -> Outcome:
             overall = net(torch.randn(1000, 16)).std(0).mean()
             for size in SIZES:
                 draws = [net(torch.cat([example, torch.randn(size - 1, 16)]))[0] for _ in range(200)]
-                measured[f"deviation, batches of {size}, {name}"] = float(torch.stack(draws).std(0).mean() / overall)
+                measured[f"deviation, batches of {size}, {name}"] = float(
+                    torch.stack(draws).std(0).mean() / overall
+                )
     return Outcome(
         says="batch normalization makes an output depend on the other examples of the batch; the virtual one does not",
         measured=measured,

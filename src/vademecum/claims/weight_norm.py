@@ -1,8 +1,8 @@
 """Weight normalization with the start from data trains a deep net where the plain net does not move.
 
-Protocol: the digits, 1297 to train on; four hidden layers of 64 ReLUs with torch's own initialization, 8 epochs of
-plain descent at the learning rate 0.01; plain, weight-normalized, and weight-normalized with the start from the first
-500 examples.
+Protocol: the digits, 1297 to train on; four hidden layers of 64 ReLUs with torch's own initialization, 8
+epochs of plain descent at the learning rate 0.01; plain, weight-normalized, and weight-normalized with the
+start from the first 500 examples.
 
 Source: Salimans and Kingma 2016, sections 2 and 3.
 """

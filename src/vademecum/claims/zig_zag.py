@@ -1,8 +1,8 @@
 """Inputs that are all positive tie the signs of a unit's gradients and slow descent down; centered ones do not.
 
-Protocol: 64 inputs drawn from the unit square, as they are and with their mean subtracted. The gradients of a linear unit's
-two weights are looked at one example at a time; then the unit is fitted by descent at the best step size until a thousandth
-of the distance is left. Median over twenty draws.
+Protocol: 64 inputs drawn from the unit square, as they are and with their mean subtracted. The gradients of a
+linear unit's two weights are looked at one example at a time; then the unit is fitted by descent at the best
+step size until a thousandth of the distance is left. Median over twenty draws.
 
 Source: LeCun et al. 1998, section 4.3.
 """

@@ -10,6 +10,7 @@ import typer
 
 from vademecum._core.errors import InputError
 
+from ._processes import asked_of_launcher, launch
 from ._say import AsJson, say, say_json
 
 
@@ -47,6 +48,9 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder; runs/<data>-<n> by default.")
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="Train in N processes on this machine (data parallel).")
+    ] = None,
     fields: Annotated[bool, typer.Option("--fields", help="List the recipe's fields and end.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +72,8 @@ def fit(
             say(f"{name:<19} {meaning}")
         return
     place, more = _data_and_settings(data or [], set_)
+    if "WORLD_SIZE" not in os.environ and (count := processes or asked_of_launcher()) != 1:
+        raise typer.Exit(launch(count, sys.argv[1:]))
     named = {
         "data": place,
         "target": target,

@@ -17,7 +17,8 @@ Departures: the reference gives the principle; the rule above is ours. Only exac
 Pitfalls: leaked means and deviations hardly show in the accuracy, while features that were selected on all
     data can make pure noise look learnable. Small discrete inputs may be equal by chance.
 Laws: none, because it is a tool of this package; its tests plant copies and leaks.
-Claim: none yet.
+Claim: on pure noise with features selected on all data the nearest neighbor is right for 0.98, selected in each
+    fold for a half.
 Peer: none.
 
 References:

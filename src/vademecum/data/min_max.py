@@ -10,7 +10,8 @@ Departures: with ``quantile=q`` the q and 1-q quantiles stand for the extremes.
     A constant feature maps to the lower end, as in scikit-learn.
 Pitfalls: new data may lie outside the range; clip=True cuts them off, which cannot be undone.
     A single outlier sets the scale.
-Claim: none yet.
+Claim: on wine one outlier leaves a linear classifier near chance where extremes are fitted, and does no harm
+    where quantiles are.
 Peer: scikit-learn's MinMaxScaler.
 
 References:

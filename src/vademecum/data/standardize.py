@@ -18,7 +18,8 @@ Pitfalls: uint8 images wrap around when a mean is subtracted, so whole numbers a
     The features of images are their channels (dim=1); for a statistic per pixel, flatten first.
     Statistics per image are no preprocessing that is fitted, but layer or instance normalization.
     NaN passes through forward, as everywhere in torch; fit refuses it.
-Claim: none yet.
+Claim: on wine a linear classifier is right for less than 0.85 of the raw examples at the best of seven learning
+    rates, for more than 0.9 of the standardized ones.
 Peer: scikit-learn's StandardScaler.
 
 References:

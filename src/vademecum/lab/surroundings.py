@@ -60,7 +60,9 @@ def make_accelerator() -> "Accelerator":
     """
     from accelerate import Accelerator
 
-    accelerator = Accelerator()
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    # Without this word, several processes on a machine without a GPU would each take themselves for the only one.
+    accelerator = Accelerator(cpu=several and not torch.accelerator.is_available())
     kind = accelerator.distributed_type.value
     if kind != "NO" and not kind.startswith("MULTI_"):
         raise InputError(

@@ -12,7 +12,8 @@ Also called: log loss, softmax loss, negative log-likelihood of a categorical di
 Departures: none; the functions are torch's own.
 Pitfalls: a softmax in front of it is applied twice, which bounds the loss from below and slows learning; class
     weights and ignore_index change what the mean is taken over; torch.log(torch.softmax(...)) underflows to -inf.
-Claim: none yet.
+Claim: the first loss is within 0.4 nats of ln 10 and far above with a last layer that is 20 times too large; a
+    second softmax costs more than 0.3 of the accuracy on the digits after five epochs.
 Peer: none; this is torch's.
 
 References:

@@ -12,7 +12,7 @@ Also called: re-scaling invariance, re-centering invariance.
 Departures: RMS and group normalization stand beside the paper's three, and the plain layer.
 Pitfalls: an epsilon breaks the invariances to scale, the more the smaller the scale; the named norms have none here.
     A bias before the norm breaks the invariances to scale as well; the layer here has none.
-Claim: none yet.
+Claim: none; the laws hold every entry of the table.
 Peer: none.
 
 References:

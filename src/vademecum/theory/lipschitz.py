@@ -18,7 +18,7 @@ Departures: none.
 Pitfalls: both are for evaluation mode and the Euclidean norm of a whole example. GELU's constant is 1.129, not 1.
     Layer and group normalization have no useful constant, and are refused. At the kink of a ReLU the lower figure
     takes torch's derivative. Power iteration comes from below, which keeps the lower figure a lower one.
-Claim: none yet.
+Claim: none; that of spectral_norm shows the bound on a critic, that of convolution_norm where it is not 1.
 Peer: none in torch.
 
 References:

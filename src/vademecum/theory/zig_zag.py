@@ -17,7 +17,7 @@ from above.
 Also called: centering the inputs.
 Departures: none.
 Pitfalls: the outputs of ReLU and sigmoid are never centered; there a normalization layer does the work.
-Claim: none yet.
+Claim: 64 inputs from the unit square take descent some six times the steps that they take centered.
 Peer: none.
 
 References:

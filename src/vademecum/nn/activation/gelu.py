@@ -12,7 +12,8 @@ Also called: GELU, quick GELU.
 Departures: none. torch's `GELU(approximate="none" | "tanh")` has two of the forms; `SigmoidGELU` is the third.
 Pitfalls: weights trained with one form and run with another. The tanh form is at most 4.8e-4 off the exact one, the
     sigmoid form 2.1e-2; errors add up over the layers. It is not monotone: its minimum is -0.16997 at -0.75179.
-Claim: none yet.
+Claim: in eight layers on the digits not worse than ReLU by more than 0.02; the paper's gain is within the noise
+    there.
 Peer: torch (ours is torch's class; torch has no sigmoid form).
 
 References:

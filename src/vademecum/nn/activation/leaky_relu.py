@@ -14,7 +14,7 @@ Also called: LReLU, leaky rectifier.
 Departures: none.
 Pitfalls: some papers (xu2015empirical) write x / a with a large a; their a is the reciprocal of this slope. With
     a slope above one, max(x, a x) is another function. In place with a negative slope, torch refuses the gradient.
-Claim: none yet.
+Claim: from a start at which every ReLU is dead, the slope 0.2 learns the digits; 0.01 does not in ten epochs.
 Peer: torch (ours is torch's class).
 
 References:

@@ -13,7 +13,8 @@ Departures: the paper's convolutional form takes the maximum over k feature maps
     Weights start as those of torch's linear layer; `vademecum.nn.init.initialize_` starts them by the number of pieces.
 Pitfalls: the maximum of centered pieces is not centered: with two its mean is 0.56 deviations. Its mean square grows
     with the pieces beyond two, and the gain must fall with it. Only the piece that wins gets a gradient.
-Claim: none yet.
+Claim: with dropout and equal parameters not worse on the digits than ReLU by more than 0.01; the paper's gain
+    is within the noise there.
 Peer: none in torch.nn.
 
 References:

@@ -16,7 +16,7 @@ Also called: PReLU, parametric rectifier.
 Departures: none; the slope starts at 0.25, as in the paper.
 Pitfalls: weight decay drags the slopes to zero and so back to the plain rectifier; the paper excludes them, and
     so should your parameter groups. Channels stand in dimension 1.
-Claim: none yet.
+Claim: none; that a slope below zero revives dead units is shown by that of leaky_relu.
 Peer: torch (ours is torch's class).
 
 References:

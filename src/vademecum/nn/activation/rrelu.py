@@ -10,7 +10,8 @@ Departures: torch draws the slope itself from U(1/8, 1/3), mean 0.2292, which is
     draws the divisor from U(3, 8), mean slope log(8/3) / 5 = 0.1962, and divides by 5.5 in evaluation, slope
     0.1818. `PaperRReLU` is the paper's in all three.
 Pitfalls: the slope is random in training mode only, and differs from element to element, not from layer to layer.
-Claim: none yet.
+Claim: none; we saw no mechanism at small scale: on 200 digits the accuracy was 0.913 and 0.919, and 0.919 with
+    ReLU both times.
 Peer: torch (ours is torch's class; the paper's rule is in no library known to us).
 
 References:

@@ -9,7 +9,7 @@ Also called: tanh, hyperbolic tangent, LeCun's tanh.
 Departures: none.
 Pitfalls: it saturates as the logistic sigmoid does. torch's `calculate_gain("tanh")` is 5/3, a rule of thumb; the
     gain that keeps the mean square of a standard normal is 1.5925 (`vademecum.nn.init.gain`).
-Claim: none yet.
+Claim: none; that six layers of tanh learn where six of sigmoids do not is shown by that of sigmoid.
 Peer: torch (ours is torch's class; torch has no scaled form).
 
 References:

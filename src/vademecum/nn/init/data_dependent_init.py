@@ -11,7 +11,8 @@ Departures: the paper stops within 0.1 of unit variance, we within 0.01, which w
     the weights as they are. Parts that act in training only (dropout, batch statistics) are off meanwhile.
 Pitfalls: the layers depend on the batch: give one that is standardized and shuffled, of some hundred examples. Biases
     are not touched, and large ones cannot be scaled away. A layer after batch normalization gains nothing.
-Claim: none yet.
+Claim: twelve layers of ReLU, of tanh and of maxout learn the digits from it, and do not move from torch's own
+    start.
 Peer: none in torch; the authors' Caffe and PyTorch scripts (not run).
 
 References:

@@ -16,7 +16,8 @@ Departures: none; the normal form with the same variance is torch's addition.
 Pitfalls: torch counts fan_out as shape[0] times the kernel, which ignores groups (too large for grouped and depthwise
     convolutions), and has the fans of transposed convolutions the wrong way round, which only matters where the two
     are weighed differently; `initialize_` counts both right. For rectifiers take `he_init`.
-Claim: none yet.
+Claim: through ten layers of tanh on the digits activations and gradients keep more than half of their
+    deviation; with the heuristic that it replaced less than a hundredth.
 Peer: torch (ours are torch's functions).
 
 References:

@@ -16,7 +16,7 @@ Pitfalls: torch's layers do not start so: their default is kaiming_uniform with 
     stride 2 sums a quarter of its kernel at each place, so its output is weaker. For GELU, SiLU and Mish the mean
     square that is kept is an unstable balance: a layer raises a departure from 1 to the power 1.14, 1.17 or 1.08. After
     twenty layers of width 512 we measured a mean square near 10 for GELU and 250 for SiLU: normalize such nets.
-Claim: none yet.
+Claim: thirty layers of ReLUs learn the digits from it, and do not move from Glorot's start.
 Peer: torch (ours are torch's functions; torch has no measured gain).
 
 References:

@@ -11,7 +11,8 @@ Departures: none; the paper leaves the form of the distribution open, so both fo
 Pitfalls: rectifiers halve the mean square in each layer: take `he_init` for them. What is kept is the mean square,
     which is the variance only where the inputs are centered. torch's default for Linear and Conv, kaiming_uniform
     with a = sqrt(5), has variance 1/(3n), a third of this.
-Claim: none yet.
+Claim: behind twenty linear layers the mean square is near 1; with the deviation 0.01 it is 1e-32, with
+    sqrt(2/n) 1e6.
 Peer: none in torch.nn.init by this name; equal to kaiming_normal_ and kaiming_uniform_ with nonlinearity="linear".
 
 References:

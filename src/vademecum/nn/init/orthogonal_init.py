@@ -14,7 +14,8 @@ Departures: none.
 Pitfalls: a convolution is flattened to the matrix (C_out, C_in * kernel), which is not the operator that it applies.
     Where a weight has more rows than columns, its variance is g^2 / rows: the mean square per unit falls, the
     norm is kept.
-Claim: none yet.
+Claim: forty linear layers reach less than half of the loss on the digits that they reach from Gaussian weights
+    of the same scale, in the same steps.
 Peer: torch (ours is torch's function).
 
 References:

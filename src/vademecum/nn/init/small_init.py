@@ -9,7 +9,7 @@ Also called: small random numbers, Gaussian initialization.
 Departures: none.
 Pitfalls: at width 256 a layer keeps 2.6 % of the mean square, a rectified one 1.3 %: after twenty layers nothing is
     left (`theory.activation_variance` measures it).
-Claim: none yet.
+Claim: one hidden layer learns the digits from it, six do not move.
 Peer: torch.nn.init.normal_ with std=0.01 (equal bit for bit).
 
 References:

@@ -19,7 +19,8 @@ Also called: all-zero initialization, constant initialization, symmetry.
 Departures: none.
 Pitfalls: any constant does the same as zero. Zeros in the last layer alone are harmless: its rows get different
     gradients, because the targets differ.
-Claim: none yet.
+Claim: units that start equal are equal to the last bit after training, and a net that starts so does not learn
+    the digits.
 Peer: torch (ours is torch's function).
 
 References:

@@ -22,7 +22,8 @@ Pitfalls: torch's momentum is the weight of the new value, TensorFlow's that of 
     batch mates change the answer. One layer shared by two distributions of data keeps a mixture that fits neither.
     Accumulated gradients of small batches are not the gradient of one large batch. A bias in the layer before
     it does nothing.
-Claim: none yet.
+Claim: on the digits six layers of sigmoids learn with it and not without; and learning rates from 0.01 to 3
+    work, at three of which the plain net of ReLUs does not move.
 Peer: torch (ours are torch's classes); torch.optim.swa_utils.update_bn, which estimates with dropout switched on;
     torch.nn.utils.fuse_conv_bn_eval, which fails on transposed convolutions in groups.
 

@@ -18,7 +18,8 @@ Pitfalls: a table of gains must start at 1, not at 0 as a table of shifts. Stati
     rare class is normalized by the others. Freezing parameters does not freeze running statistics: keep a
     converted net in evaluation mode, or they drift. DataParallel splits what is passed to forward: pass
     the condition there, as `ConditionalNet` takes it.
-Claim: none yet.
+Claim: a net of frozen convolutions answers four questions on the digits by gain and bias of each question,
+    each better by more than 0.1 than by shared ones, which do not know the question.
 Peer: the authors' TensorFlow 1 code (GuessWhatGame/neural_toolbox, cbn_pluggin.py), read and not run.
 
 References:

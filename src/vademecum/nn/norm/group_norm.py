@@ -15,7 +15,8 @@ Also called: GN.
 Departures: torch has no default for the number of groups; the paper takes 32, and so does the conversion.
 Pitfalls: the channels must be divisible by the groups. A pre-trained net whose batch normalization is
     replaced must be trained again: the running statistics are gone.
-Claim: none yet.
+Claim: training and evaluation give equal outputs, and 16 batches of 2 the gradient of one of 32; with batch
+    normalization they differ, by more than a tenth.
 Peer: torch (ours is torch's class); labml-nn's GroupNorm, whose variance cancels at a large mean.
 
 References:

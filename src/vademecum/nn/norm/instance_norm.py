@@ -14,7 +14,8 @@ Departures: torch's layers have no gain and bias unless affine=True. The standar
 Pitfalls: track_running_stats=True makes evaluation another function than training. The absolute intensity is gone,
     which hurts where it tells the class. A map of one pixel is refused: minus its mean it is 0. With affine=True
     torch's layers fail on an empty batch (seen in torch 2.13).
-Claim: none yet.
+Claim: a net on the digits is as good at a quarter of the contrast and at four times it; with batch
+    normalization or without a norm it fails at a quarter.
 Peer: torch (ours are torch's classes), which has no conditional or adaptive form.
 
 References:

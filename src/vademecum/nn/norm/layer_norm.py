@@ -23,7 +23,7 @@ Departures: the paper has no epsilon; torch adds one under the root. The gates s
 Pitfalls: the LayerNorm of torch over (C, H, W) has a gain for each pixel of each channel, so it fits one image size
     only. In the GRU of the paper the update gate weighs the new state, in that of torch the old one. Normalizing
     over a padded time axis lets the padding in; normalize the features.
-Claim: none yet.
+Claim: with steps of one example four layers of ReLUs learn the digits with it and not without.
 Peer: torch for LayerNorm (ours is torch's class), which has no layer-normalized cells.
 
 References:

@@ -12,7 +12,7 @@ Departures: none.
 Pitfalls: in training the output depends on the batch mates, in evaluation on the running mean. A bias of the layer
     before it is subtracted with the mean: build that layer with bias=False. Where the scale drifts, nothing here
     brings it back.
-Claim: none yet.
+Claim: on the digits it makes a learning rate work at which the net fails that is weight-normalized and no more.
 Peer: none known in torch.
 
 References:

@@ -12,7 +12,8 @@ Departures: torch's LocalResponseNorm divides alpha by the window's size, so the
     than up, where the paper's has n + 1 channels. `alexnet_response_norm` gives the paper's layer from torch's class.
 Pitfalls: with the paper's alpha unchanged torch's class has a fifth of the effect, and nothing fails. torch's CPU
     kernel has no bfloat16 for images (seen in torch 2.13).
-Claim: none yet.
+Claim: does not hold at small scale: on the digits the accuracy is lower with it, by 0.041, 0.035 and 0.025 for
+    the seeds 0 to 2.
 Peer: torch (ours is torch's class).
 
 References:

