@@ -27,5 +27,5 @@ def test_claim(slug: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
-    slug = claimed()[0]
+    slug = "lecun_init"  # among the quickest
     assert run(slug, seed=1) == run(slug, seed=1)

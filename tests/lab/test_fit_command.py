@@ -122,7 +122,7 @@ value = 3
     ("function", "words"),
     [
         ("rihgt", ["'rihgt'", "did you mean 'right'"]),
-        ("value", ["'value'"]),
+        ("value", ["nets.py:value", "int"]),
         ("wrong_shape", ["expected (256, 10)", "found (256, 11)"]),
         ("wrong_input", ["(256, 1, 8, 8)", "RuntimeError"]),
         ("no_net", ["torch.nn.Module", "int"]),

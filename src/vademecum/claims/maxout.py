@@ -5,7 +5,7 @@ Protocol: the digits, 900 to train on and 897 to test on; two hidden layers of 6
 at the learning rate 0.02 with momentum 0.9; mean over three starts. At this scale the two are level, so only
 that maxout is not worse is claimed, not the paper's gain.
 
-Source: Goodfellow et al. 2013, section 4 (better than rectifiers with dropout) and section 8.
+Source: Goodfellow et al. 2013, section 6 (comparison with rectifiers).
 """
 
 from torch import nn

@@ -4,8 +4,8 @@ Protocol: forty linear layers of width 64 on the digits (1297 to train on), weig
 variance 1 / 64; biases at 0. The condition number of the product of the hidden layers, as initialized; then 2
 epochs of plain descent at the learning rate 0.01.
 
-Source: Saxe, McClelland and Ganguli 2014, sections 2.1 and 3 (learning time that does not grow with the
-depth).
+Source: Saxe, McClelland and Ganguli 2014, random orthogonal initial conditions (learning time
+that does not grow with the depth).
 """
 
 import torch

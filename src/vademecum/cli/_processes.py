@@ -1,8 +1,8 @@
 """Many processes on one machine: ``vade fit --processes 2``, and what Accelerate's launcher leaves undone.
 
-On a machine without a GPU, ``accelerate launch --num_processes 2`` (1.15) prepares the address of a process group and then
-starts one process. The number that was asked for stands in the launcher's command line only; it is read there, so
-that whoever asks for two processes gets two.
+On a machine without a GPU, ``accelerate launch --num_processes 2`` (1.15) prepares the address of a process group and
+then starts one process. The number that was asked for stands in the launcher's command line only; it is read there,
+so that whoever asks for two processes gets two.
 """
 
 import os
@@ -71,7 +71,7 @@ def launch(count: int, arguments: list[str]) -> int:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
     }
     processes = [
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 - our own interpreter and the user's own arguments
             [sys.executable, "-m", "vademecum", *arguments],
             env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )

@@ -56,9 +56,9 @@ def _of_run(folder: Path) -> str:
 
 def _object(what: str) -> object:
     if ":" in what:
-        from ._objects import from_file
+        from vademecum._core.objects import from_file
 
         return from_file(what)
-    from ._objects import from_name
+    from vademecum._core.objects import from_name
 
     return from_name(what)

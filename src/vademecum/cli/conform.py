@@ -41,9 +41,8 @@ def conform(
     Example: vade conform my_layers.py:MyGroupNorm group_norm --map channels=num_channels
     """
     card(technique.partition(".")[0])  # a misspelt technique is said before torch is loaded
+    from vademecum._core.objects import from_file, from_name
     from vademecum.laws import conform as check
-
-    from ._objects import from_file, from_name
 
     target = from_file(obj) if ":" in obj else from_name(obj)
     args = {name: _value(value) for name, value in (_pair(text, "--arg", "NAME=VALUE") for text in arg)}

@@ -84,12 +84,10 @@ class Progress:
         values = json.loads(text)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError(f"not a header of format {FORMAT}")
-        rows = tuple(
-            Row(**{f.name: f.type(row[f.name]) for f in fields(Row)}) for row in values.pop("history")
-        )  # type: ignore[operator]
+        rows = tuple(_row(row) for row in values.pop("history"))
         stopping = {str(name): float(value) for name, value in values.pop("stopping").items()}
         whole = {name: int(values.pop(name)) for name in ("epoch", "step", "seen")}
-        real = {name: float(values.pop(name)) for name in ("rate", "loss_sum", "seconds")}
+        real: dict[str, Any] = {name: float(values.pop(name)) for name in ("rate", "loss_sum", "seconds")}
         if values or min(whole.values()) < 0 or len(rows) != whole["epoch"]:
             raise ValueError("counters that do not fit one another")
         return cls(**whole, **real, stopping=stopping, history=rows)
@@ -97,6 +95,12 @@ class Progress:
     def to_json(self) -> str:
         """Write it down; every float comes back bit for bit."""
         return json.dumps({"format": FORMAT, **asdict(self)})
+
+
+def _row(values: Mapping[str, float]) -> Row:
+    """Read one row of the history; a missing or misplaced number is a KeyError or a ValueError."""
+    read: dict[str, Any] = {f.name: float(values[f.name]) for f in fields(Row)}
+    return Row(**{**read, "epoch": int(values["epoch"]), "step": int(values["step"])})
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,16 @@
 The saved model takes data as they came (pixels, cells of a table) and speaks the target's unit.
 """
 
-import importlib.util
 import inspect
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from vademecum._core.errors import InputError, nearest
+from vademecum._core.objects import from_file
 from vademecum._torch.modes import evaluating
 from vademecum.nn.activation import activation
 from vademecum.nn.init import initialize_
@@ -260,32 +258,12 @@ def _own(spec: str, input_shape: tuple[int, ...], num_outputs: int) -> nn.Module
 
 def _function(spec: str) -> Callable[..., object]:
     """Run the user's file and take the function out of it."""
-    file, _, name = spec.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise InputError(
-            f"model must name a file that exists: there is no {file!r}; check the path in {spec!r}."
-        )
-    found = importlib.util.spec_from_file_location(path.stem, path)
-    if found is None or found.loader is None:
-        raise InputError(f"model must name a Python file: {file!r} is none; give a file that ends in .py.")
-    module = importlib.util.module_from_spec(found)
-    sys.path.insert(0, str(path.resolve().parent))  # so that the file may import its neighbours
-    try:
-        found.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(
-            f"{file} must run: it raised {type(error).__name__}: {error}; run it by itself to see where."
-        ) from error
-    finally:
-        sys.path.pop(0)
-    function = getattr(module, name, None)
+    function = from_file(spec)
     if not callable(function):
-        names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        near = nearest(name, names)
-        hint = f"did you mean {near[0]!r}?" if near else "write FILE:FUNCTION with a function of that file."
-        raise InputError(f"{file} must hold the function {name!r}: it has none of that name; {hint}")
-    return cast(Callable[..., object], function)
+        raise InputError(
+            f"model must name a function or a class: {spec} is {type(function).__name__}; name what makes the network."
+        )
+    return function
 
 
 def _try(net: nn.Module, inputs: Tensor, num_outputs: int, *, name: str) -> None:

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from vademecum._core.errors import InputError, nearest
+from .errors import InputError, nearest
 
 
 def from_file(spec: str) -> object:
@@ -28,12 +28,14 @@ def from_file(spec: str) -> object:
         )
     if not path.is_file():
         raise InputError(f"the file must exist: {file!r} does not; check the path.")
-    loader = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: the user's token.py must not stand in the standard library's place.
+    label = f"vademecum_user_{path.stem}"
+    loader = importlib.util.spec_from_file_location(label, path)
     if loader is None or loader.loader is None:
         raise InputError(f"the file must be Python: {file!r} is not; give a file that ends in .py.")
     module = importlib.util.module_from_spec(loader)
-    sys.path.insert(0, str(path.resolve().parent))
-    sys.modules.setdefault(path.stem, module)
+    sys.path.insert(0, str(path.resolve().parent))  # so that the file may import its neighbors
+    sys.modules[label] = module  # dataclasses look their module up
     try:
         loader.loader.exec_module(module)
     except Exception as error:
