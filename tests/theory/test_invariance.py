@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vademecum._core.cards import card
 from vademecum.theory.invariance import NORMS, demonstrate, invariances
 
 
@@ -68,3 +69,15 @@ def test_refuses() -> None:
         ValueError, match=r"a norm must keep the shape: \(8, 6\) became \(8,\).*summed inputs"
     ):
         invariances(lambda a: a.norm(dim=1))
+
+
+def test_the_table_in_the_card_is_what_is_measured() -> None:
+    rows = [line.strip("| ").split("|") for line in card("invariance").text.splitlines() if line.startswith("|")]
+    header, _, *body = [[cell.strip() for cell in row] for row in rows]
+    said = {(row[0], norm): cell for row in body for norm, cell in zip(header[1:], row[1:], strict=True)}
+    measured = {
+        (change.replace("_", " "), norm): "same" if holds else "changes"
+        for norm in header[1:]
+        for change, holds in invariances(norm).verdict.items()
+    }
+    assert said == measured
