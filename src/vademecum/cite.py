@@ -5,14 +5,15 @@ torch model is cited as well as ours. A script is read as text and never run.
 """
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 
-from ._core.cards import PACKAGE, all_cards
+from ._core.cards import PACKAGE, Card, all_cards
 from ._core.errors import InputError
 from ._core.refs import bibtex as bibtex_of
 
@@ -33,14 +34,24 @@ def known_names() -> dict[str, tuple[str, ...]]:
     with (PACKAGE / "torch_papers.toml").open("rb") as file:
         names = {name: tuple(keys) for name, keys in tomllib.load(file).items()}
     for card in all_cards().values():
-        keys = tuple(reference.key for reference in card.references)
         for name in card.exports:
+            keys = _keys_of(card, name)
             names[f"{card.module}.{name}"] = keys
             for depth in range(1, card.module.count(".")):  # vademecum.nn.norm.X, vademecum.nn.X
                 names[".".join(card.module.split(".")[: depth + 1]) + f".{name}"] = keys
-        for dotted in card.reexports.values():
-            names[dotted] = keys
+        for name, dotted in card.reexports.items():
+            names[dotted] = _keys_of(card, name)
     return names
+
+
+def _keys_of(card: Card, name: str) -> tuple[str, ...]:
+    """The papers of one public name: those of the card, less those that the card gives to another name."""
+    keys = []
+    for reference in card.references:
+        owners = set(re.findall(r"\w+", reference.where)) & set(card.exports)
+        if not owners or name in owners:
+            keys.append(reference.key)
+    return tuple(keys)
 
 
 def _lookup(dotted: str) -> tuple[str, ...]:
@@ -84,13 +95,28 @@ def papers(obj: object) -> tuple[str, ...]:
         >>> "vaswani2017attention" in papers(torch.nn.TransformerEncoderLayer)
         True
     """
-    found: set[str] = set()
-    for thing in _things(obj, set()):
-        keys = _known_objects().get(id(thing), ())
-        if not keys and isinstance(thing, FunctionType):
-            keys = _lookup(f"{thing.__module__}.{thing.__qualname__}")
-        found.update(keys)
-    return tuple(sorted(found))
+    return tuple(sorted({key for thing in _things(obj, set()) for key in _keys_for(thing)}))
+
+
+def _keys_for(thing: object) -> tuple[str, ...]:
+    """Papers of one class or function, known by identity or as one of torch's by name."""
+    import torch
+    from torch.nn import functional
+
+    if id(thing) in _known_objects():
+        return _known_objects()[id(thing)]
+    name = getattr(thing, "__name__", "")
+    if name and thing in (getattr(functional, name, None), getattr(torch, name, None)):
+        return _lookup(f"torch.nn.functional.{name}")
+    parametrizations = (
+        "torch.nn.utils.parametrizations"  # weight_norm(layer) leaves a part of class _WeightNorm
+    )
+    if getattr(thing, "__module__", "") == parametrizations:
+        flat = name.strip("_").lower()
+        for known, keys in known_names().items():
+            if known.startswith(parametrizations) and known.rpartition(".")[2].replace("_", "") == flat:
+                return keys
+    return ()
 
 
 def _things(obj: object, seen: set[int]) -> Iterator[object]:
@@ -102,12 +128,10 @@ def _things(obj: object, seen: set[int]) -> Iterator[object]:
     seen.add(id(obj))
     if isinstance(obj, nn.Module):
         for part in obj.modules():
-            yield from _things(type(part), seen)
-            for value in vars(part).values():
-                if isinstance(value, FunctionType) or (
-                    callable(value) and type(value).__name__ == "builtin_function_or_method"
-                ):
-                    yield from _things(value, seen)
+            kind = type(part)
+            # The parts of torch's own layers are all there; a user's forward may call functions beside its parts.
+            yield from (base for base in kind.__mro__) if _is_torch(kind) else _things(kind, seen)
+            yield from (value for value in vars(part).values() if callable(value))
     elif isinstance(obj, type):
         yield obj
         yield from (base for base in obj.__mro__[1:] if id(base) in _known_objects())
@@ -133,29 +157,22 @@ def _named_in(function: FunctionType, seen: set[int]) -> Iterator[object]:
     """The classes and functions that a function's code names."""
     from torch import nn
 
-    for name in _names_of(function.__code__):
-        value = function.__globals__.get(name)
+    names = list(_names_of(function.__code__))
+    values = [function.__globals__[name] for name in names if name in function.__globals__]
+    modules = [value for value in values if isinstance(value, ModuleType)]
+    values += [getattr(module, name) for module in modules for name in names if hasattr(module, name)]
+    for value in values:
         if isinstance(value, type) and issubclass(value, nn.Module):
             yield from _things(value, seen)
-        elif isinstance(value, FunctionType):
+        elif callable(value) and not _is_torch(
+            function
+        ):  # torch's layers name functions that they only compare with
             yield value
-    yield from _attributes_of(function)
+    yield from (value for value in function.__defaults__ or () if callable(value))
 
 
-def _attributes_of(function: FunctionType) -> Iterator[object]:
-    """Attributes such as ``nn.LayerNorm`` and ``F.gelu`` that a function's code reads of modules."""
-    modules = [
-        value
-        for name in _names_of(function.__code__)
-        if hasattr(value := function.__globals__.get(name), "__path__") or type(value).__name__ == "module"
-    ]
-    for name in _names_of(function.__code__):
-        for module in modules:
-            value = getattr(module, name, None)
-            if id(value) in _known_objects() or (
-                isinstance(value, FunctionType) and value.__module__ == "torch.nn.functional"
-            ):
-                yield value
+def _is_torch(thing: type | FunctionType) -> bool:
+    return thing.__module__.startswith("torch.")
 
 
 def _names_of(code: CodeType) -> Iterator[str]:

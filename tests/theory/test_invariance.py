@@ -72,7 +72,9 @@ def test_refuses() -> None:
 
 
 def test_the_table_in_the_card_is_what_is_measured() -> None:
-    rows = [line.strip("| ").split("|") for line in card("invariance").text.splitlines() if line.startswith("|")]
+    rows = [
+        line.strip("| ").split("|") for line in card("invariance").text.splitlines() if line.startswith("|")
+    ]
     header, _, *body = [[cell.strip() for cell in row] for row in rows]
     said = {(row[0], norm): cell for row in body for norm, cell in zip(header[1:], row[1:], strict=True)}
     measured = {

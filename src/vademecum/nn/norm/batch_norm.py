@@ -29,7 +29,7 @@ Peer: torch (ours are torch's classes); torch.optim.swa_utils.update_bn, which e
 
 References:
     ioffe2015batch: Algorithm 1; backward in section 3; population statistics and inference in Algorithm 2.
-    wu2021rethinking: re-estimated statistics, there called PreciseBN, in section 3.
+    wu2021rethinking: recalibrate, there called PreciseBN, in section 3.
 """
 
 from collections import Counter

@@ -20,8 +20,8 @@ Peer: torch (ours are torch's classes), which has no conditional or adaptive for
 
 References:
     ulyanov2016instance: section 2.
-    dumoulin2017learned: conditional instance normalization, and the blending of styles, in section 2.2 and 3.
-    huang2017arbitrary: Eq. 5 to 8.
+    dumoulin2017learned: ConditionalInstanceNorm2d, and the blending of styles, in section 2.2 and 3.
+    huang2017arbitrary: adaptive_instance_norm, Eq. 5 to 8.
 """
 
 import torch
