@@ -43,7 +43,7 @@ def test_all_is_green_but_the_law(checkout: Path, place: str) -> None:
         checkout, "tests/test_house.py", "-k", f"{slug} or journey or orphan or export or unique or suite"
     )
     assert house.returncode == 0, house.stdout
-    assert slug in run_pytest(checkout, "tests/test_house.py", "--collect-only", "-q").stdout
+    assert slug in run_pytest(checkout, "tests/test_house.py", "--collect-only").stdout
     doctests = run_pytest(checkout, f"src/vademecum/{place}.py")
     assert doctests.returncode == 0, doctests.stdout
     laws = run_pytest(checkout, "tests/test_laws.py", "-k", slug)

@@ -67,12 +67,12 @@ def test_a_broken_one_is_explained() -> None:
 
 def test_other_names_are_mapped() -> None:
     class Odd(TheirGroupNorm):
-        def __init__(self, pieces: int, channels: int) -> None:
-            super().__init__(pieces, channels)
+        def __init__(self, pieces: int, size: int) -> None:
+            super().__init__(pieces, size)
 
     with pytest.raises(InputError, match=r"'pieces'.*--map"):
         conform(Odd, "group_norm")
-    assert conform(Odd, "group_norm", names={"pieces": "num_groups"})
+    assert conform(Odd, "group_norm", names={"pieces": "num_groups", "size": "num_channels"})
     with pytest.raises(InputError, match="num_group"):
         conform(Odd, "group_norm", names={"pieces": "grouping"})
 
@@ -148,11 +148,11 @@ def test_command_line(
     file.write_text(
         "import torch\n"
         "class Norm(torch.nn.Module):\n"
-        "    def __init__(self, parts, channels):\n"
+        "    def __init__(self, parts, size):\n"
         "        super().__init__()\n"
         "        self.parts = parts\n"
-        "        self.gamma = torch.nn.Parameter(torch.ones(channels))\n"
-        "        self.beta = torch.nn.Parameter(torch.zeros(channels))\n"
+        "        self.gamma = torch.nn.Parameter(torch.ones(size))\n"
+        "        self.beta = torch.nn.Parameter(torch.zeros(size))\n"
         "    def forward(self, x):\n"
         "        return torch.nn.functional.group_norm(x, self.parts, self.gamma, self.beta)\n"
         "class Wrong(Norm):\n"
@@ -170,12 +170,13 @@ def test_command_line(
         out, err = capsys.readouterr()
         return code, out, err
 
-    code, out, _ = run(f"{file}:Norm", "group_norm", "--map", "parts=num_groups")
+    names = ("--map", "parts=num_groups", "--map", "size=num_channels")
+    code, out, _ = run(f"{file}:Norm", "group_norm", *names)
     assert code == 0, out
-    code, out, _ = run(f"{file}:Wrong", "group_norm", "--map", "parts=num_groups")
+    code, out, _ = run(f"{file}:Wrong", "group_norm", *names)
     assert code == 1
     assert "by_the_paper is broken" in out
-    code, out, _ = run(f"{file}:Wrong", "group_norm", "--map", "parts=num_groups", "--json")
+    code, out, _ = run(f"{file}:Wrong", "group_norm", *names, "--json")
     assert code == 1
     assert json.loads(out)["conforms"] is False
     for bad, message in [
@@ -189,3 +190,76 @@ def test_command_line(
         assert code == 2
         assert message in err
         assert "Traceback" not in err
+
+
+class FromABook(nn.Module):
+    """Other names, other shapes, statistics as plain attributes, no epsilon and no momentum to set."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        shape = (1, n, 1, 1)
+        self.factor = nn.Parameter(torch.ones(shape))
+        self.addend = nn.Parameter(torch.zeros(shape))
+        self.center = torch.zeros(shape)
+        self.spread = torch.ones(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            mean, count = x.mean((0, 2, 3), keepdim=True), x.numel() // x.shape[1]
+            variance = ((x - mean) ** 2).mean((0, 2, 3), keepdim=True)
+            with torch.no_grad():
+                self.center = 0.9 * self.center.to(x.dtype) + 0.1 * mean
+                self.spread = 0.9 * self.spread.to(x.dtype) + 0.1 * variance * self.correction(count)
+        else:
+            mean, variance = self.center, self.spread
+        return (x - mean) / torch.sqrt(variance + 1e-5) * self.factor + self.addend
+
+    def correction(self, count: int) -> float:
+        return count / (count - 1)
+
+
+class FromABookBiased(FromABook):
+    def correction(self, count: int) -> float:
+        return 1.0
+
+
+def test_names_and_shapes_are_taken_by_elimination_and_said() -> None:
+    result = conform(FromABook, "batch_norm")
+    assert result.taken == {
+        "n": "num_features",
+        "factor": "weight",
+        "addend": "bias",
+        "center": "running_mean",
+        "spread": "running_var",
+    }
+    verdicts = {v.law.name: v.outcome for v in result.verdicts}
+    for law in ("training", "running_statistics", "evaluation", "gradient", "shift_at_a_large_mean"):
+        assert verdicts[law] == "holds", str(result)
+    assert "n is taken for num_features" in str(result)
+
+
+def test_what_is_taken_by_elimination_is_judged_like_the_rest() -> None:
+    broken = {v.law.name: v.looks_like for v in conform(FromABookBiased, "batch_norm").broken}
+    assert "biased" in broken["running_statistics"]
+
+
+def test_two_unknown_arguments_are_asked_for() -> None:
+    class Two(TheirGroupNorm):
+        def __init__(self, a: int, b: int) -> None:
+            super().__init__(a, b)
+
+    with pytest.raises(InputError, match="--map a=NAME"):
+        conform(Two, "group_norm")
+
+
+def test_an_initialization_without_a_generator() -> None:
+    def he(tensor: Tensor) -> Tensor:
+        with torch.no_grad():
+            return tensor.normal_(0, (2 / tensor.shape[1:].numel()) ** 0.5)
+
+    def of_the_outputs(tensor: Tensor) -> Tensor:
+        with torch.no_grad():
+            return tensor.normal_(0, (2 / tensor.shape[0]) ** 0.5)
+
+    assert conform(he, "he_init"), str(conform(he, "he_init"))
+    assert "outputs" in conform(of_the_outputs, "he_init").broken[0].looks_like

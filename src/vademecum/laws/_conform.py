@@ -1,7 +1,7 @@
 """The suites against anybody's object: `conform`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -28,11 +28,13 @@ class Conformance:
         suite: name of the suite, such as ``group_norm.GroupNorm``.
         subject: name of the object.
         verdicts: one for each law.
+        taken: names that were taken by elimination: the object's -> the laws'.
     """
 
     suite: str
     subject: str
     verdicts: tuple[Verdict, ...]
+    taken: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return not self.broken and self.verdicts[0].outcome == HOLDS
@@ -44,7 +46,11 @@ class Conformance:
 
     def __str__(self) -> str:
         width = max(len(verdict.law.name) for verdict in self.verdicts)
-        lines = [f"{self.subject} against the laws of {self.suite}", ""]
+        lines = [f"{self.subject} against the laws of {self.suite}"]
+        lines += [
+            f"{theirs} is taken for {ours} (--map says otherwise)" for theirs, ours in self.taken.items()
+        ]
+        lines.append("")
         lines.append(f"{'law':<{width}}  {'measured':>9}  {'allowed':>8}  {'in':<8}  verdict")
         for verdict in self.verdicts:
             if verdict.outcome == NOT_CHECKED:
@@ -69,6 +75,7 @@ class Conformance:
             "suite": self.suite,
             "subject": self.subject,
             "conforms": bool(self),
+            "taken": dict(self.taken),
             "laws": [_plain(verdict) for verdict in self.verdicts],
         }
 
@@ -201,4 +208,5 @@ def conform(
     suite = suite_of(technique)
     target = Target(obj, suite.interface, fixed=args, mapping=names)
     label = getattr(obj, "__name__", type(obj).__name__)
-    return Conformance(suite.name, label, tuple(judge(suite, law, target) for law in suite.laws))
+    verdicts = tuple(judge(suite, law, target) for law in suite.laws)
+    return Conformance(suite.name, label, verdicts, dict(target.taken))

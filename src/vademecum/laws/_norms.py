@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 NORM_ALIASES = {
-    "weight": ("gamma", "scale", "gain", "g"),
-    "bias": ("beta", "shift", "b", "offset"),
+    "weight": ("gamma", "scale", "gain", "g", "a_2", "w"),
+    "bias": ("beta", "shift", "b", "offset", "b_2"),
     "eps": ("epsilon", "variance_epsilon"),
 }
 """Names in the wild for what torch calls weight, bias and eps."""

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from math import prod
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
 
+from ._names import guess_tensors, in_our_shape, required, starts
 from ._suite import Arguments, Draw, Interface
 
 
@@ -25,24 +27,40 @@ class Subject:
         arguments: the arguments that are in force, by the suite's names.
     """
 
-    def __init__(self, target: object, arguments: Arguments, names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        target: object,
+        arguments: Arguments,
+        names: Mapping[str, str],
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
         self.object = target
         self.arguments = dict(arguments)
         self._names = names
+        self._shapes = shapes or {}
 
     def __call__(self, *inputs: object, **named: object) -> Tensor:
         return cast(Callable[..., Tensor], self.object)(*inputs, **named)
 
     def __getitem__(self, name: str) -> Tensor:
-        """A parameter or buffer by the suite's name."""
-        value = getattr(self.object, self._names.get(name, name), None)
-        if not isinstance(value, Tensor):
-            raise NotCheckableError(f"it has no tensor {name!r}")
-        return value
+        """A parameter or buffer by the suite's name, in the suite's shape."""
+        value = self._find(name)
+        if value is None:
+            tensors = self.object.state_dict() if isinstance(self.object, nn.Module) else {}
+            has = f"; it has {', '.join(tensors)}: say which with --map THEIRS={name}" if tensors else ""
+            raise NotCheckableError(f"it has no tensor {name!r}{has}")
+        shape = self._shapes.get(name)
+        return value if shape is None or value.numel() != prod(shape) else value.view(shape)
 
     def has(self, name: str) -> bool:
         """Whether there is such a parameter or buffer."""
-        return isinstance(getattr(self.object, self._names.get(name, name), None), Tensor)
+        return self._find(name) is not None
+
+    def _find(self, name: str) -> Tensor | None:
+        value: object = self.object
+        for part in self._names.get(name, name).split("."):
+            value = getattr(value, part, None)
+        return value if isinstance(value, Tensor) else None
 
     def train(self, mode: bool = True) -> "Subject":
         """Set the training mode, where there is one."""
@@ -113,7 +131,9 @@ class Target:
         self.given = given
         self.interface = interface
         self.mapping = dict(mapping or {})
-        known = {*interface.arguments, *interface.inputs, *interface.parameters, *interface.aliases}
+        known = {
+            *interface.arguments, *interface.inputs, *interface.parameters, *interface.buffers, *interface.aliases,
+        }  # fmt: skip
         for theirs, ours in self.mapping.items():
             if known and ours not in known:
                 raise InputError(
@@ -122,6 +142,20 @@ class Target:
                 )
         self.fixed = {self._ours(name): value for name, value in (fixed or {}).items()}
         self.is_instance = not inspect.isclass(given) and not inspect.isroutine(given)
+        self.taken: dict[str, str] = {}
+        """What was taken for what by elimination: the object's name -> the suite's."""
+        if inspect.isclass(given):
+            self._guess_argument(given.__init__)
+
+    def _guess_argument(self, init: Callable[..., object]) -> None:
+        """Take the one required argument that is left for the one that the laws have left."""
+        names = [*self.interface.arguments, *self.fixed]
+        bound = {self._theirs(ours, lambda n: _takes(init, n)) for ours in names}
+        left = [name for name in required(init) if name not in bound]
+        without = {*self.interface.defaults, *self.fixed}
+        free = [ours for ours in self.interface.arguments if ours not in without and not self._accepts(ours)]
+        if len(left) == len(free) == 1:
+            self.mapping[left[0]] = self.taken[left[0]] = free[0]
 
     def _ours(self, theirs: str) -> str:
         if theirs in self.mapping:
@@ -166,9 +200,10 @@ class Target:
                 raise NotCheckableError("an instance cannot be built with other arguments")
             if not isinstance(self.given, nn.Module):
                 return Subject(self.given, arguments, names)
-            return Subject(
-                deepcopy(self.given).to(draw.dtype), arguments, dict(self._tensor_names(self.given))
-            )
+            return self._subject(_to(deepcopy(self.given), draw.dtype), arguments)
+        for name in changed:
+            if name in self.interface.arguments and not self._accepts(name):
+                raise NotCheckableError(f"it takes no argument {name!r}")
         wants_class = inspect.isclass(self.given)
         if self.interface.kind == "function" and not wants_class:
             return Subject(self._as_function(arguments), arguments, names)
@@ -199,8 +234,8 @@ class Target:
         else:  # a factory: a function that returns a module
             built = cast(Callable[..., object], self.given)(**self._keywords(arguments, self.given))
         if isinstance(built, nn.Module):
-            built = built.to(draw.dtype)
-        subject = Subject(built, arguments, dict(self._tensor_names(built)))
+            built = _to(built, draw.dtype)
+        subject = self._subject(built, arguments)
         for name in self.interface.arguments:  # what the object really uses
             if name not in changed and not self._accepts(name):
                 shown = self._theirs(name, lambda n: isinstance(getattr(built, n, None), int | float))
@@ -208,10 +243,28 @@ class Target:
                     subject.arguments[name] = getattr(built, shown)
         return subject
 
+    def _subject(self, built: object, arguments: Arguments) -> Subject:
+        """Find the tensors of a built object, by name or by elimination, and show them in the laws' shapes."""
+        names = dict(self._tensor_names(built))
+        if not self.is_instance:  # an instance may have been trained: its values say nothing
+            guesses = guess_tensors(built, names, self.interface, arguments)
+            names |= guesses
+            self.taken |= {theirs: ours for ours, theirs in guesses.items()}
+        shapes = {name: tuple(start.shape) for name, start in starts(self.interface, arguments).items()}
+        if isinstance(built, nn.Module):
+            for name in self.interface.parameters:
+                if name in names:
+                    names[name] = in_our_shape(built, names[name], shapes[name])
+        return Subject(built, arguments, names, {name: shapes[name] for name in self.interface.buffers})
+
     def _as_function(self, arguments: Arguments) -> Callable[..., Tensor]:
         keywords = self._keywords(arguments, self.given, skip=self.interface.inputs)
 
         def call(*inputs: Tensor, **named: object) -> Tensor:
+            generator = named.get("generator")
+            if isinstance(generator, torch.Generator) and not _takes(self.given, "generator"):
+                torch.manual_seed(generator.initial_seed())  # it draws from torch's own stream
+                del named["generator"]
             return cast(Callable[..., Tensor], self.given)(*inputs, **{**keywords, **self._rename(named)})
 
         return call
@@ -260,7 +313,7 @@ class Target:
 
     def _tensor_names(self, built: object) -> Mapping[str, str]:
         names = {}
-        for ours in (*self.interface.parameters, *self.interface.aliases):
+        for ours in (*self.interface.parameters, *self.interface.buffers, *self.interface.aliases):
             theirs = self._theirs(ours, lambda n: isinstance(getattr(built, n, None), Tensor))
             if theirs is not None:
                 names[ours] = theirs
@@ -282,6 +335,14 @@ class Target:
                     f"attribute {name!r}; give it with --arg {name}=VALUE or name it with --map THEIRS={name}."
                 )
         return found
+
+
+def _to(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Convert a module, tensors that are plain attributes included."""
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            setattr(module, name, value.to(dtype))
+    return module.to(dtype)
 
 
 def _parameters(function: object) -> dict[str, inspect.Parameter]:
