@@ -2,7 +2,9 @@
 
 import ast
 import html
+import json
 import re
+from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
@@ -14,7 +16,12 @@ from vademecum._core.refs import all_papers
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    pages = {"reference.md": index(), "journey.md": journey(), "papers.md": papers()}
+    pages = {
+        "reference.md": index(),
+        "journey.md": journey(),
+        "papers.md": papers(),
+        "benchmarks.md": benchmarks(),
+    }
     pages |= {f"reference/{card.slug}.md": page(card) for card in all_cards().values()}
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -73,6 +80,41 @@ def papers() -> str:
             f'- <a id="{paper.key}"></a>{html.escape(paper.citation)} `{paper.key}`{": " + links if links else ""}'
         )
     return "\n".join(lines) + "\n"
+
+
+def benchmarks() -> str:
+    """The committed measurements, as they were written down."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "`make bench` measures; each line of `benchmarks/results/` is one measurement, kept as it is.",
+        "",
+    ]
+    groups: dict[str, list[dict[str, object]]] = {}
+    for file in sorted((Path(__file__).parent.parent / "benchmarks" / "results").glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            found = json.loads(line)
+            groups.setdefault(found["benchmark"], []).append(found)
+    common = ("benchmark", "date", "processor", "cores", "system", "python", "torch", "threads", "what")
+    for name, rows in groups.items():
+        lines += ["", f"## {name}", ""]
+        for row in rows:
+            figures = "; ".join(
+                f"{key.replace('_', ' ')}: {_figure(value)}"
+                for key, value in row.items()
+                if key not in common
+            )
+            where = f"{row['date']}, {row['processor']}, {row['cores']} cores, torch {row['torch']}, {row['threads']} threads"
+            lines.append(f"- **{row.get('what', name)}**: {figures} ({where})")
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_figure(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_figure, value))
+    return str(value)
 
 
 def page(card: Card) -> str:

@@ -7,5 +7,5 @@ venv=.venv-peers
 test -x $venv/bin/python || "${PYTHON:-python3}" -m venv $venv
 $venv/bin/pip install --quiet -c constraints.txt torch
 $venv/bin/pip install --quiet -c constraints.txt -e '.[dev]'
-$venv/bin/pip install --quiet --no-deps labml-nn==0.5.1 labml==0.5.3 labml-helpers==0.4.89 captum==0.9.0
+$venv/bin/pip install --quiet --no-deps labml-nn==0.5.1 labml==0.5.3 labml-helpers==0.4.89
 $venv/bin/pytest -m peer "$@"

@@ -54,6 +54,3 @@ class UnknownNameError(InputError):
         else:
             hint = f"there are {len(options)} to choose from."
         super().__init__(f"{what} must be one that exists: {word!r} is none; {hint}")
-
-
-unknown = UnknownNameError

@@ -103,7 +103,7 @@ class Console:
 
         Args:
             steps: of the whole run.
-            done: of them, before this session.
+            done: of them, before an interruption.
             metric: name of the figure beside the loss.
         """
         self._metric = "accuracy" if metric == "accuracy" else "R squared"

@@ -315,7 +315,7 @@ def _refuse_other_data(earlier: RunFolder, prepared: Prepared) -> None:
 
 
 def _circumstances(accelerator: "Accelerator", known: dict[str, Any], command: str) -> dict[str, Any]:
-    """Machine and versions; what an earlier session of the run wrote is kept."""
+    """Machine and versions; what the run wrote before an interruption is kept."""
     now = {
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vademecum._core.errors import InputError, unknown
+from vademecum._core.errors import InputError, UnknownNameError
 
 from ._cells import Column, seconds, where
 from ._identity import fingerprint
@@ -96,7 +96,7 @@ def _require_columns(columns: dict[str, Column], path: Path, **named: str) -> No
         )
     for role, name in named.items():
         if name and name not in columns:
-            raise unknown(f"{role} column of {path}", name, columns)
+            raise UnknownNameError(f"{role} column of {path}", name, columns)
     chosen = [name for name in named.values() if name]
     if len(set(chosen)) < len(chosen):
         raise InputError(
