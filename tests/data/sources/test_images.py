@@ -257,7 +257,7 @@ def test_too_much_for_the_memory(tmp_path, monkeypatch):
     fill(tmp_path)
     monkeypatch.setattr("vademecum.data.sources._memory.available", lambda: 3 * 8 * 3 * 8 * 8 - 1)
     with pytest.raises(
-        InputError, match=r"third of the available memory: 8 images of 8x8 pixels.*--image-size"
+        InputError, match=r"third of the available memory: 8 images of 8x8 pixels.*--set image_size"
     ):
         load(tmp_path)
     monkeypatch.setattr("vademecum.data.sources._memory.available", lambda: 3 * 8 * 3 * 8 * 8)

@@ -83,7 +83,7 @@ def images(folder: str | PathLike[str], *, image_size: int | None = None) -> Sou
     require(
         len(headers) * channels * height * width,
         f"{len(headers)} images of {height}x{width} pixels",
-        "give a smaller image_size (--image-size), or fewer images",
+        "give a smaller image_size (--set image_size=...), or fewer images",
     )
     x = _decode(found.files, headers, (height, width), channels)
     notes += _odd(headers)
@@ -170,7 +170,7 @@ def _size(headers: Sequence[_Header], image_size: int | None) -> tuple[int, int,
         else f"of {len(sizes)} sizes, {low[0]}x{low[1]} to {high[0]}x{high[1]}"
     )
     notes = [
-        f"The images, {came} (height x width), were resized to {side}x{side}; image_size (--image-size) "
+        f"The images, {came} (height x width), were resized to {side}x{side}; image_size (--set image_size=...) "
         "changes that."
     ]
     cropped = sum(n for (h, w), n in sizes.items() if h != w)
