@@ -62,12 +62,6 @@ class Card:
     references: tuple[Reference, ...]
 
     @property
-    def also_called(self) -> tuple[str, ...]:
-        """Other names, as a tuple."""
-        names = self.fields.get("Also called", "").rstrip(".")
-        return tuple(name.strip() for name in names.split(",") if name.strip())
-
-    @property
     def module(self) -> str:
         """The dotted name to import."""
         return ".".join(("vademecum", *self.kind.split("/"), self.slug))
