@@ -5,7 +5,7 @@ the epoch, the step and the process, so the counters alone say what comes next.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 
 from vademecum._core.errors import InputError
 
-__all__ = ["Checkpoint", "Progress", "Row"]
+__all__ = ["Checkpoint", "Progress", "Row", "named", "numbered"]
 
 HEADER = "vademecum"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Row:
         val_loss: after the epoch, in the same unit.
         val_metric: accuracy, or R squared.
         seconds: since the start, interruptions excluded.
+        member: of an ensemble, counted from 1.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class Row:
     val_loss: float
     val_metric: float
     seconds: float
+    member: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ class Progress:
         seconds: spent so far.
         stopping: state of the early stopping.
         history: one row for each complete epoch.
+        member: of an ensemble, counted from 1.
+        groups: the optimizer's settings, as `optimizer_settings` gave them.
     """
 
     rate: float
@@ -67,6 +71,8 @@ class Progress:
     seconds: float = 0.0
     stopping: Mapping[str, float] = field(default_factory=dict)
     history: tuple[Row, ...] = ()
+    member: int = 1
+    groups: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> "Progress":
@@ -86,11 +92,12 @@ class Progress:
             raise ValueError(f"not a header of format {FORMAT}")
         rows = tuple(_row(row) for row in values.pop("history"))
         stopping = {str(name): float(value) for name, value in values.pop("stopping").items()}
-        whole = {name: int(values.pop(name)) for name in ("epoch", "step", "seen")}
+        whole = {name: int(values.pop(name)) for name in ("epoch", "step", "seen", "member")}
         real: dict[str, Any] = {name: float(values.pop(name)) for name in ("rate", "loss_sum", "seconds")}
+        groups = tuple(dict(group) for group in values.pop("groups"))
         if values or min(whole.values()) < 0 or len(rows) != whole["epoch"]:
             raise ValueError("counters that do not fit one another")
-        return cls(**whole, **real, stopping=stopping, history=rows)
+        return cls(**whole, **real, stopping=stopping, history=rows, groups=groups)
 
     def to_json(self) -> str:
         """Write it down; every float comes back bit for bit."""
@@ -100,7 +107,7 @@ class Progress:
 def _row(values: Mapping[str, float]) -> Row:
     """Read one row of the history; a missing or misplaced number is a KeyError or a ValueError."""
     read: dict[str, Any] = {f.name: float(values[f.name]) for f in fields(Row)}
-    return Row(**{**read, "epoch": int(values["epoch"]), "step": int(values["step"])})
+    return Row(**{**read, **{name: int(values[name]) for name in ("epoch", "step", "member")}})
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,9 @@ class Checkpoint:
         model: the weights and buffers now.
         best: those of the best epoch so far; {} before the first.
         optimizer: tensors of its state as ``<parameter's number>.<name>``.
+        average: of the weights, where one is kept.
+        learned: what the loss and the regularizers learn.
+        snapshots: weights at the end of each cycle, as ``<number>.<name>``.
 
     Example:
         >>> import torch
@@ -129,13 +139,15 @@ class Checkpoint:
     model: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    average: Mapping[str, Tensor] = field(default_factory=dict)
+    learned: Mapping[str, Tensor] = field(default_factory=dict)
+    snapshots: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Give the content of the file."""
         from safetensors.torch import save
 
-        parts = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
-        tensors = {f"{part}.{name}": t for part, content in parts.items() for name, t in content.items()}
+        tensors = {f"{part}.{name}": t for part in _PARTS for name, t in getattr(self, part).items()}
         return save(tensors, metadata={HEADER: self.progress.to_json()})
 
     @classmethod
@@ -153,7 +165,7 @@ class Checkpoint:
         """
         from safetensors import SafetensorError, safe_open
 
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in _PARTS}
         try:
             with safe_open(path, framework="pt") as file:
                 progress = Progress.from_json((file.metadata() or {})[HEADER])
@@ -166,6 +178,55 @@ class Checkpoint:
                 "delete it to let --resume begin again, or repeat the run from its recipe."
             ) from error
         return cls(progress, **parts)
+
+
+_PARTS = tuple(f.name for f in fields(Checkpoint) if f.name != "progress")
+
+
+def named(states: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Put several states into one.
+
+    Args:
+        states: tensors by name.
+
+    Returns:
+        The tensors as ``<number>.<name>``.
+
+    Example:
+        >>> import torch
+        >>> named([{"w": torch.tensor(1)}, {"w": torch.tensor(2)}])
+        {'0.w': tensor(1), '1.w': tensor(2)}
+    """
+    return {f"{i}.{name}": t for i, state in enumerate(states) for name, t in state.items()}
+
+
+def numbered(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Take apart what `named` has put together.
+
+    Args:
+        tensors: as ``<number>.<name>``.
+
+    Returns:
+        The states by number, ascending; one that held nothing is missing.
+
+    Raises:
+        InputError: a name has no number before it.
+
+    Example:
+        >>> import torch
+        >>> numbered({"0.w": torch.tensor(1), "2.w": torch.tensor(2)})
+        {0: {'w': tensor(1)}, 2: {'w': tensor(2)}}
+    """
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        if not number.isdecimal():
+            raise InputError(
+                f"a checkpoint must be one of a run: it has a tensor {key!r} where a number and a name belong; take "
+                "the run's own checkpoint."
+            )
+        states.setdefault(int(number), {})[name] = tensor
+    return dict(sorted(states.items()))
 
 
 def same_shapes(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, what: str) -> None:
@@ -203,12 +264,29 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     )
 
 
-def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put tensors back where `optimizer_tensors` took them from.
+def optimizer_settings(optimizer: Optimizer) -> tuple[dict[str, Any], ...]:
+    """Read what an optimizer keeps beside tensors: rates, momenta, counts.
+
+    Args:
+        optimizer: any whose settings JSON can hold.
+
+    Returns:
+        The settings of each group of parameters.
+    """
+    return tuple(
+        {name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups
+    )
+
+
+def load_optimizer(
+    optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put back what `optimizer_tensors` and `optimizer_settings` took.
 
     Args:
         optimizer: made by the same recipe.
-        tensors: as `optimizer_tensors` gave them.
+        tensors: of its state.
+        groups: its settings.
 
     Raises:
         InputError: they belong to other parameters.
@@ -225,7 +303,16 @@ def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
         if tensor.ndim:  # a step counter has no shape
             same_shapes({key: tensor}, {key: parameters[int(number)].detach().to("cpu")}, what="a checkpoint")
         state.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    own = optimizer.state_dict()["param_groups"]
+    if len(groups) != len(own):
+        raise InputError(
+            f"a checkpoint must be of this model: its optimizer has {len(groups)} groups of parameters, this one "
+            f"{len(own)}; take the run's own checkpoint."
+        )
+    # JSON has made lists of what were pairs.
+    kept = [{name: tuple(v) if isinstance(v, list) else v for name, v in group.items()} for group in groups]
+    restored = [{**saved, "params": group["params"]} for saved, group in zip(kept, own)]
+    optimizer.load_state_dict({"state": state, "param_groups": restored})
 
 
 def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

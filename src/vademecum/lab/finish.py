@@ -11,18 +11,37 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vademecum import cite, data, train
+from vademecum import cite, data, losses, train
 from vademecum._core import refs
+from vademecum._core.cards import all_cards
 from vademecum.explain import saliency
 
 from . import figures, report
 from .checkpoint import Row, detached
 from .evaluate import Evaluation, evaluate
-from .loop import Part, make_optimizer, predict
+from .loop import Part, policy_of, predict
 from .prepare import Prepared
 from .run_folder import RunFolder, write_whole
 
-__all__ = ["finish"]
+__all__ = ["calibrate", "finish"]
+
+
+def calibrate(model: nn.Module, prepared: Prepared, val: Part) -> float | None:
+    """Fit the temperature on the validation part, where the recipe leaves it to that.
+
+    Args:
+        model: with the best weights; its temperature is set.
+        prepared: what the run was made of.
+        val: the validation part, on the model's device.
+
+    Returns:
+        The temperature; None where there is none to fit.
+    """
+    if prepared.recipe.temperature != "auto":
+        return None
+    found = losses.fit_temperature(predict(model, val.x), val.y.cpu())
+    model.get_buffer("temperature.temperature").fill_(found)
+    return found
 
 
 def finish(
@@ -95,18 +114,19 @@ def _explain_mistakes(
 
 def _papers(prepared: Prepared, model: nn.Module, *, images: bool) -> tuple[str, ...]:
     """The papers of the net, of its parts, and of what was done to train and examine it."""
-    recipe, parts = prepared.recipe, list(model.modules())
-    used: list[object] = [
-        *parts,
-        make_optimizer(model, recipe, rate=0.0),
-        data.split,
-        data.duplicates,
-        train.EarlyStopping,
-    ]
-    used += [nn.CrossEntropyLoss] if prepared.source.classes else [nn.MSELoss]
+    recipe, objective = prepared.recipe, prepared.objective
+    used: list[object] = [*model.modules(), data.split, data.duplicates, train.EarlyStopping]
+    used += [nn.CrossEntropyLoss] if objective.num_classes else [nn.MSELoss]
     used += [train.learning_rate_range] if recipe.learning_rate == "auto" else []
+    used += [train.transfer_plan] if prepared.transfer is not None else []
+    used += [losses.fit_temperature] if recipe.temperature == "auto" else []
     used += [saliency] if images else []
-    return cite.papers(used)
+    if (policy := policy_of(recipe, prepared.part("train").x)) is not None:
+        used += [type(step) for step in policy.modules()]
+    cards = all_cards()
+    slugs = [choice.part.slug for choice in recipe.chosen() if choice.part.slug]
+    keys = {reference.key for slug in slugs for reference in cards[slug].references}
+    return tuple(sorted(keys | set(cite.papers(used))))
 
 
 def _write_events(folder: RunFolder, history: tuple[Row, ...], *, metric: str) -> None:

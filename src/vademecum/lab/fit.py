@@ -4,26 +4,25 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
-from vademecum import doctor
 from vademecum._core.errors import InputError
-from vademecum._torch.streams import same_streams
-from vademecum.train import learning_rate_range
 
-from .checkpoint import Checkpoint
+from .before import look_before
+from .checkpoint import Checkpoint, Row, numbered
 from .console import Console
 from .evaluate import Evaluation
-from .finish import finish, write_report
-from .loop import Loop, Part, make_optimizer, seed_of
+from .finish import calibrate, finish, write_report
+from .loop import Loop
 from .prepare import Prepared, prepare
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -35,11 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Interrupted", "Result", "fit"]
 
 LAST = "checkpoints/last.safetensors"
-LOWEST = {"adamw": 1e-4, "sgd": 1e-3}  # first rate of the range test
-HIGHEST = {"adamw": 0.1, "sgd": 1.0}  # last rate of the range test
-PEAK = 3.0  # times the rate at which learning begins; a run reaches its peak for a moment only
-USUAL = {"adamw": 1e-3, "sgd": 0.03}  # where the range test sees nothing
-PROBED = 256  # examples on which the checks look
+MEMBER = "checkpoints/member-{}.safetensors"
 
 
 @dataclass(frozen=True)
@@ -142,33 +137,49 @@ def fit(
 def _run(
     folder: RunFolder, prepared: Prepared, accelerator: "Accelerator", console: Console, command: str
 ) -> Result:
-    recipe, model, device = prepared.recipe, prepared.model.to(accelerator.device), accelerator.device
+    device = accelerator.device
     train, val = prepared.part("train", device), prepared.part("val", device)
-    checkpoint = Checkpoint.read(folder.path / LAST) if (folder.path / LAST).exists() else None
+    checkpoint = _read(folder, LAST)
+    done = [_read(folder, MEMBER.format(number + 1)) for number in range(prepared.members)]
 
     def examine() -> float:
         facts = prepared.facts()
         folder.note(status="running", **_circumstances(accelerator, folder.facts, command), **facts)
         console.prepared(facts)
-        return checkpoint.progress.rate if checkpoint else _look_before(folder, prepared, train, console)
+        return checkpoint.progress.rate if checkpoint else look_before(folder, prepared, train, console)
 
+    prepared.model.to(device)
     rate = on_main(accelerator, examine)
-    loop = Loop(model, prepared.objective, train, val, recipe=recipe, rate=rate, accelerator=accelerator)
-    if checkpoint is not None:
-        loop.resume(checkpoint)
-        console.heading("resume", f"after {loop.epoch} epochs and {loop.step} steps")
-    _train(loop, folder, prepared, accelerator, console)
-    model = accelerator.unwrap_model(loop.model, keep_fp32_wrapper=False)
-    model.load_state_dict(loop.best)
+    kept: list[Mapping[str, Tensor]] = []
+    history: tuple[Row, ...] = ()
+    for number, earlier in enumerate(done):
+        if earlier is None:
+            member = prepared.member(number)
+            loop = Loop(
+                member.model.to(device), prepared.objective, train, val, recipe=member.recipe, rate=rate,
+                accelerator=accelerator, stages=member.stages, member=number + 1,
+                seconds=history[-1].seconds if history else 0.0,
+            )  # fmt: skip
+            if prepared.members > 1:
+                console.heading("member", f"{number + 1} of {prepared.members}")
+            if checkpoint is not None and checkpoint.progress.member == loop.member:
+                loop.resume(checkpoint)
+                console.heading("resume", f"after {loop.epoch} epochs and {loop.step} steps")
+            _train(loop, folder, prepared, accelerator, console, before=history)
+            earlier = loop.checkpoint()
+            if prepared.members > 1 and accelerator.is_main_process:
+                folder.write(MEMBER.format(loop.member), replace(earlier, optimizer={}).to_bytes())
+        kept += numbered(earlier.snapshots).values() if earlier.snapshots else [earlier.best]
+        history += earlier.progress.history
+    model = prepared.combined(kept).to(device)
 
     def conclude() -> dict[str, Any]:
-        stopped = "early" if loop.epoch < recipe.epochs else "epochs"
-        training = {
-            "epochs_run": loop.epoch, "epochs_allowed": recipe.epochs, "best_epoch": loop.best_epoch,
-            "patience": recipe.patience, "stopped": stopped,
-        }  # fmt: skip
-        evaluation = finish(folder, prepared, model, prepared.part("test", device), loop.history)
-        folder.note(status="finished", training=training, seconds=loop.seconds)
+        if (temperature := calibrate(model, prepared, val)) is not None:
+            folder.note(temperature=temperature)
+        evaluation = finish(folder, prepared, model, prepared.part("test", device), history)
+        folder.note(
+            status="finished", training=_training(prepared.recipe, history), seconds=history[-1].seconds
+        )
         page = write_report(folder)
         things = "images" if prepared.source.kind == "images" else "rows"
         console.result(evaluation, things=things, facts=folder.facts, report=str(page))
@@ -177,8 +188,41 @@ def _run(
     return Result(folder, Evaluation.from_dict(on_main(accelerator, conclude)))
 
 
+def _read(folder: RunFolder, name: str) -> Checkpoint | None:
+    return Checkpoint.read(folder.path / name) if (folder.path / name).exists() else None
+
+
+def _training(recipe: Recipe, history: Sequence[Row]) -> dict[str, Any]:
+    """What became of the epochs, of each member where there are several."""
+    members = []
+    for number in sorted({row.member for row in history}):
+        rows = [row for row in history if row.member == number]
+        best = min(rows, key=lambda row: row.val_loss)
+        members.append(
+            {
+                "epochs_run": len(rows), "best_epoch": best.epoch, "val_loss": best.val_loss,
+                "val_metric": best.val_metric,
+            }
+        )  # fmt: skip
+    first = members[0]
+    return {
+        "epochs_run": sum(member["epochs_run"] for member in members),
+        "epochs_allowed": recipe.epochs,
+        "best_epoch": first["best_epoch"],
+        "patience": recipe.patience,
+        "stopped": "early" if first["epochs_run"] < recipe.epochs else "epochs",
+        "members": members if len(members) > 1 else [],
+    }
+
+
 def _train(
-    loop: Loop, folder: RunFolder, prepared: Prepared, accelerator: "Accelerator", console: Console
+    loop: Loop,
+    folder: RunFolder,
+    prepared: Prepared,
+    accelerator: "Accelerator",
+    console: Console,
+    *,
+    before: tuple[Row, ...],
 ) -> None:
     """Take every step that is left; save after each epoch, every few seconds, and when a signal comes."""
     recipe, main, last = prepared.recipe, accelerator.is_main_process, time.monotonic()
@@ -190,10 +234,10 @@ def _train(
         last = time.monotonic()
 
     total = recipe.epochs * loop.steps_per_epoch
-    before = loop.epoch * loop.steps_per_epoch + loop.step
+    done = loop.epoch * loop.steps_per_epoch + loop.step
     with (
         catch_signals() as came,
-        console.training(steps=total, done=before, metric=prepared.objective.metric),
+        console.training(steps=total, done=done, metric=prepared.objective.metric),
     ):
         while not loop.done:
             try:
@@ -211,56 +255,10 @@ def _train(
                 raise
             save()
             if main:
-                folder.write("metrics.csv", _csv(loop))
+                folder.write("metrics.csv", _csv((*before, *loop.history)))
             console.epoch(row, epochs=recipe.epochs, best=loop.best_epoch == row.epoch)
             if came and main:
                 raise _interrupted(folder, came[0])
-
-
-def _look_before(folder: RunFolder, prepared: Prepared, train: Part, console: Console) -> float:
-    """Do the cheap experiments that show a fault before hours are spent, and find the rate."""
-    recipe, objective = prepared.recipe, prepared.objective
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed_of(recipe.seed, "probe")))
-    order = order.to(train.x.device)
-    some = order[:PROBED]
-    case = doctor.Case(prepared.model, train.x[some], train.y[some], objective.loss, objective.num_classes)
-    found = [finding for check in CHECKS for finding in check(case)]
-    if prepared.copies:
-        found.append(
-            doctor.Finding(
-                "copies-across-parts", "warning",
-                f"{prepared.copies} examples of validation and test also stand in another part: the test is too kind.",
-                cure="Remove the copies, or keep them together by --group.", evidence={"copies": prepared.copies},
-            )
-        )  # fmt: skip
-    described = [{**asdict(finding), "evidence": dict(finding.evidence)} for finding in found]
-    folder.write_json("findings.json", described)
-    console.findings(described)
-    if recipe.learning_rate != "auto":
-        rate = float(recipe.learning_rate)
-        folder.note(learning_rate=rate, range_test=None)
-        return rate
-    batches = [(train.x[index], train.y[index]) for index in order.split(recipe.batch_size) if len(index) > 1]
-    with same_streams():
-        torch.default_generator.manual_seed(seed_of(recipe.seed, "range"))
-        test = learning_rate_range(
-            prepared.model, objective.loss, batches,
-            lambda model: make_optimizer(model, recipe, rate=USUAL[recipe.optimizer]),
-            low=LOWEST[recipe.optimizer], high=HIGHEST[recipe.optimizer],
-        )  # fmt: skip
-    fell = test.chosen != USUAL[recipe.optimizer]
-    rate = PEAK * test.chosen if fell and recipe.schedule != "constant" else test.chosen
-    why = (
-        f"{test.reason} The peak of the schedule is {PEAK:g} times that."
-        if rate != test.chosen
-        else test.reason
-    )
-    folder.note(learning_rate=rate, range_test={**asdict(test), "reason": why})
-    console.heading("rate", f"{rate:.3g} at its peak. {why}")
-    return rate
-
-
-CHECKS = (doctor.initial_loss, doctor.gradients, doctor.overfit_small)
 
 
 @contextmanager
@@ -333,7 +331,6 @@ def _circumstances(accelerator: "Accelerator", known: dict[str, Any], command: s
     return {name: known.get(name, value) for name, value in now.items()}
 
 
-def _csv(loop: Loop) -> str:
-    names = "epoch,step,learning_rate,train_loss,val_loss,val_metric,seconds"
-    rows = (",".join(map(repr, asdict(row).values())) for row in loop.history)
-    return "\n".join([names, *rows]) + "\n"
+def _csv(history: Sequence[Row]) -> str:
+    rows = (",".join(map(repr, asdict(row).values())) for row in history)
+    return "\n".join([",".join(f.name for f in fields(Row)), *rows]) + "\n"

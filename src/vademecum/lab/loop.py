@@ -6,7 +6,8 @@ permutation of the training part is cut into nearly equal batches, of which proc
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -16,19 +17,33 @@ from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
 from vademecum._torch.modes import evaluating
-from vademecum.train import EarlyStopping
+from vademecum.data import Policy, epoch_order
+from vademecum.nn import ConcreteDropout, concrete_dropout_penalty
+from vademecum.train import EarlyStopping, Snapshots
 
-from .checkpoint import Checkpoint, Progress, Row, detached, load_optimizer, optimizer_tensors, same_shapes
+from .averaging import Averaging
+from .checkpoint import (
+    Checkpoint,
+    Progress,
+    Row,
+    detached,
+    load_optimizer,
+    named,
+    numbered,
+    optimizer_settings,
+    optimizer_tensors,
+    same_shapes,
+)
 from .objective import Objective
+from .parts import ENSEMBLE, REGULARIZE, dropping
 from .recipe import Recipe
+from .stages import Stages
+from .stepper import Stepper
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["SCHEDULES", "Loop", "Part", "make_optimizer", "predict", "seed_of"]
-
-WARM_UP = 0.25  # of a one-cycle run; the rate starts and ends at the 25th part of the peak, or at 0
-LEAST_SHARE = 0.04
+__all__ = ["Loop", "Part", "predict", "seed_of"]
 
 
 @dataclass(frozen=True)
@@ -45,28 +60,6 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.y)
-
-
-def _constant(_: float) -> float:
-    return 1.0
-
-
-def _cosine(done: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _one_cycle(done: float) -> float:
-    if done < WARM_UP:
-        return LEAST_SHARE + (1 - LEAST_SHARE) * (1 - _cosine(done / WARM_UP))
-    return _cosine((done - WARM_UP) / (1 - WARM_UP))
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": _constant,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
-}
-"""Share of the peak rate, by the share of the steps that are done."""
 
 
 def seed_of(seed: int, *place: str | int) -> int:
@@ -87,33 +80,6 @@ def seed_of(seed: int, *place: str | int) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, *, rate: float) -> torch.optim.Optimizer:
-    """Make the optimizer of a recipe.
-
-    Gains, biases and other vectors are not decayed: decay is meant for matrices and kernels.
-
-    Args:
-        model: on its device already.
-        recipe: names the optimizer and its numbers.
-        rate: peak learning rate.
-
-    Returns:
-        The optimizer.
-    """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    # One fused kernel for all parameters instead of several operations for each; CPU and CUDA have it.
-    fused = all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
-    if recipe.optimizer == "sgd":
-        nesterov = recipe.momentum > 0
-        return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
-    return torch.optim.AdamW(groups, lr=rate, betas=(recipe.momentum, 0.999), fused=fused)
-
-
 class Loop:
     """Trains a model epoch by epoch, and can be stopped and taken up again between any two steps.
 
@@ -125,6 +91,9 @@ class Loop:
         recipe: of the run.
         rate: the peak learning rate.
         accelerator: of this process.
+        stages: which parts of the model train when, where it starts from trained weights.
+        member: of an ensemble, counted from 1.
+        seconds: spent before, on other members.
 
     Attributes:
         model: the bare model.
@@ -147,13 +116,14 @@ class Loop:
         recipe: Recipe,
         rate: float,
         accelerator: "Accelerator",
+        stages: Stages | None = None,
+        member: int = 1,
+        seconds: float = 0.0,
     ) -> None:
-        self.model, self.recipe, self.rate = model, recipe, rate
+        self.model, self.recipe, self.rate, self.member = model, recipe, rate, member
         self._objective, self._train, self._val, self._accelerator = objective, train, val, accelerator
         self._rank, self._world = accelerator.process_index, accelerator.num_processes
         self._wrapped = accelerator.prepare(model)
-        self._optimizer = make_optimizer(model, recipe, rate=rate)
-        self._share = SCHEDULES[recipe.schedule]
         least = self._world * (2 if any(isinstance(m, _BATCH_NORMS) for m in model.modules()) else 1)
         if len(train) < least:
             raise InputError(
@@ -162,12 +132,33 @@ class Loop:
             )
         # Where a batch would leave a process without examples, batches merge.
         self.steps_per_epoch = max(1, min(round(len(train) / recipe.batch_size), len(train) // least))
-        self._stopping = EarlyStopping(recipe.patience or recipe.epochs + 1)
+        total = recipe.epochs * self.steps_per_epoch
+        self._stages = stages
+        self._regularizers = [choice.make(model) for choice in REGULARIZE.read(recipe.regularize)]
+        self._penalties = [r.penalty for r in self._regularizers if r.penalty is not None]
+        if any(isinstance(part, ConcreteDropout) for part in model.modules()):
+            self._penalties.append(lambda model, x, output: concrete_dropout_penalty(model))
+        self._learned = nn.ModuleList([objective.loss_of.learned, *(r.learned for r in self._regularizers)])
+        self._learned.to(train.y.device)
+        self._snapshots: Snapshots | None = None
+        for choice in ENSEMBLE.read(str(recipe.ensemble)) if isinstance(recipe.ensemble, str) else ():
+            self._snapshots = choice.make(total)
+        self._stepper = Stepper(
+            model, recipe, rate=rate, total_steps=total, regularizers=self._regularizers,
+            learned=self._learned.parameters(), groups=stages.groups if stages else None,
+            factor=self._snapshots.factor if self._snapshots else None,
+            ramp=dropping(recipe.dropout, len(train)).ramp, accelerator=accelerator,
+        )  # fmt: skip
+        self._averaging = Averaging(model, recipe, total_steps=total, steps_per_epoch=self.steps_per_epoch)
+        self._policy = policy_of(recipe, train.x)
+        # Each cycle of snapshots ends in a minimum: there is no one best epoch to stop after.
+        patience = 0 if self._snapshots is not None else recipe.patience
+        self._stopping = EarlyStopping(patience or recipe.epochs + 1)
         self.epoch = self.step = self._seen = 0
         self.history: tuple[Row, ...] = ()
         self.best: dict[str, Tensor] = {}
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=train.y.device)
-        self._before, self._since = 0.0, time.monotonic()
+        self._before, self._since = seconds, time.monotonic()
 
     @property
     def done(self) -> bool:
@@ -190,11 +181,13 @@ class Loop:
         Yields:
             The number of steps done in this epoch, after each step. Between two of them the loop may be saved.
         """
+        if self._stages is not None and self._stages.enter(self.epoch):
+            self._wrapped = self._accelerator.prepare(self.model)  # DDP knows what trains from when it is made
         self._wrapped.train()
-        order = torch.randperm(
-            len(self._train),
-            generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, "order", self.epoch)),
-        ).to(self._train.x.device)
+        order = epoch_order(
+            len(self._train), self.epoch, seed=seed_of(self.recipe.seed, "order"), mode=self.recipe.order,
+            y=self._train.y.cpu() if self.recipe.order == "stratified" else None,
+        ).to(self._train.x.device)  # fmt: skip
         for batch in order.tensor_split(self.steps_per_epoch)[self.step :]:
             self._take(batch)
             self.step += 1
@@ -203,25 +196,32 @@ class Loop:
     def _take(self, batch: Tensor) -> None:
         """One step on this process's share of a batch."""
         done = self.epoch * self.steps_per_epoch + self.step
-        rate = self.rate * self._share(done / (self.recipe.epochs * self.steps_per_epoch))
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        self._stepper.prepare(done)
         _seed(seed_of(self.recipe.seed, "step", done, self._rank), batch.device)
         mine = batch[self._rank :: self._world]
-        x, y = self._train.x.index_select(0, mine), self._train.y.index_select(0, mine)
-        self._optimizer.zero_grad()
-        loss = self._objective.loss(self._wrapped(x), y)
-        # Processes average their gradients; shares that differ by one example are weighted, so that the average
-        # is the gradient of the mean over the whole batch.
-        whole = loss if self._world == 1 else loss * (len(mine) * self._world / len(batch))
-        self._accelerator.backward(whole)
-        if (scaler := self._accelerator.scaler) is None:
-            self._optimizer.step()
-        else:
-            scaler.step(self._optimizer)
-            scaler.update()
-        self._loss_sum.add_(loss.detach(), alpha=len(mine))
+        self._stepper.optimizer.zero_grad()
+        # Few examples make few micro-batches; batch normalization needs two examples in each.
+        for part in mine.tensor_split(min(self.recipe.accumulate, max(1, len(mine) // 2))):
+            # Micro-batches add up, and processes average their gradients: each share is weighted, so that the
+            # result is the gradient of the mean over the whole batch.
+            self._backward(part, share=len(part) * self._world / len(batch), step=done)
+        self._stepper.take()
+        self._averaging.step(self.model, done + 1)
+        if self._snapshots is not None:
+            self._snapshots.step(self.model)
         self._seen += len(mine)
+
+    def _backward(self, part: Tensor, *, share: float, step: int) -> None:
+        """Add the gradient of some examples."""
+        x, y = self._train.x.index_select(0, part), self._train.y.index_select(0, part)
+        if self._policy is not None:
+            place = ("augment", step, self._rank, int(part[0]))
+            x = self._policy(x, generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, *place)))
+        output, loss = self._objective.train(self._wrapped, x, y)
+        self._loss_sum.add_(loss.detach(), alpha=len(part))
+        for penalty in self._penalties:
+            loss = loss + penalty(self.model, x, output)
+        self._accelerator.backward(loss if share == 1 else loss * share)
 
     def end_epoch(self) -> Row:
         """Validate after the last step of an epoch, and remember the weights if they are the best.
@@ -235,29 +235,47 @@ class Loop:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
         train_loss, count = self._total(torch.stack([self._loss_sum, self._loss_sum.new_tensor(self._seen)]))
-        sums = self._loss_sum.new_zeros(3)
-        mine = Part(self._val.x[self._rank :: self._world], self._val.y[self._rank :: self._world])
-        with evaluating(self.model), torch.no_grad():
-            for x, y in zip(mine.x.split(_EVALUATED), mine.y.split(_EVALUATED)):
-                sums += self._objective.sums(self.model(x), y)
-        val_loss, metric, val_count = self._total(sums)
-        self.epoch += 1
-        row = Row(
-            epoch=self.epoch,
-            step=self.epoch * self.steps_per_epoch,
-            learning_rate=float(self._optimizer.param_groups[0]["lr"]),
-            train_loss=train_loss / count,
-            val_loss=val_loss / val_count,
-            val_metric=metric / val_count,
-            seconds=self.seconds,
-        )
-        self._refuse_if_diverged(row.train_loss + row.val_loss)
+        self._averaging.refresh(self._train.x.split(self.recipe.batch_size)[: len(self._train) // self.recipe.batch_size])
+        with self._shown() as model:
+            val_loss, metric = self._validate(model)
+            self.epoch += 1
+            row = Row(
+                epoch=self.epoch,
+                step=self.epoch * self.steps_per_epoch,
+                learning_rate=float(self._stepper.optimizer.param_groups[0]["lr"]),
+                train_loss=train_loss / count,
+                val_loss=val_loss,
+                val_metric=metric,
+                seconds=self.seconds,
+                member=self.member,
+            )
+            self._refuse_if_diverged(row.train_loss + row.val_loss)
+            if self._stopping.step(row.val_loss):
+                self.best = detached(model.state_dict())
+        self._stepper.observe(row.val_loss)
         self.step = self._seen = 0
         self._loss_sum.zero_()
         self.history = (*self.history, row)
-        if self._stopping.step(row.val_loss):
-            self.best = detached(self.model.state_dict())
         return row
+
+    @contextmanager
+    def _shown(self) -> Iterator[nn.Module]:
+        """The model that is judged and kept: with averaged weights where there are any."""
+        if (averaged := self._averaging.model) is not None:
+            yield averaged
+        else:
+            with self._stepper.averaged():
+                yield self.model
+
+    def _validate(self, model: nn.Module) -> tuple[float, float]:
+        """Mean loss and metric over the validation part."""
+        sums = self._loss_sum.new_zeros(3)
+        mine = Part(self._val.x[self._rank :: self._world], self._val.y[self._rank :: self._world])
+        with evaluating(model), torch.no_grad():
+            for x, y in zip(mine.x.split(_EVALUATED), mine.y.split(_EVALUATED)):
+                sums += self._objective.sums(model(x), y)
+        loss, metric, count = self._total(sums)
+        return loss / count, metric / count
 
     def checkpoint(self) -> Checkpoint:
         """Describe this instant, so that `resume` can go on from it.
@@ -280,9 +298,17 @@ class Loop:
             seconds=self.seconds,
             stopping=self._stopping.state_dict(),
             history=self.history,
+            member=self.member,
+            groups=optimizer_settings(self._stepper.optimizer),
         )
         return Checkpoint(
-            progress, detached(self.model.state_dict()), self.best, optimizer_tensors(self._optimizer)
+            progress,
+            model=detached(self.model.state_dict()),
+            best=self.best,
+            optimizer=optimizer_tensors(self._stepper.optimizer),
+            average=self._averaging.tensors(),
+            learned=detached(self._learned.state_dict()),
+            snapshots=detached(named(self._snapshots.taken if self._snapshots else ())),
         )
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -297,7 +323,10 @@ class Loop:
         same_shapes(checkpoint.model, expected, what="a checkpoint")
         if checkpoint.progress.epoch:
             same_shapes(checkpoint.best, expected, what="a checkpoint")
-        load_optimizer(self._optimizer, checkpoint.optimizer)
+        load_optimizer(self._stepper.optimizer, checkpoint.optimizer, checkpoint.progress.groups)
+        self._averaging.load(checkpoint.average)
+        same_shapes(checkpoint.learned, detached(self._learned.state_dict()), what="a checkpoint")
+        self._learned.load_state_dict(dict(checkpoint.learned))
         self.model.load_state_dict(dict(checkpoint.model))
         progress = checkpoint.progress
         self.epoch, self.step, self.history = progress.epoch, progress.step, progress.history
@@ -305,6 +334,10 @@ class Loop:
             self._seen = progress.seen
             self._loss_sum.fill_(progress.loss_sum)
         self.best = dict(checkpoint.best)
+        if self._snapshots is not None:
+            taken = list(numbered(checkpoint.snapshots).values())
+            done = self.epoch * self.steps_per_epoch + self.step
+            self._snapshots.load_state_dict({"taken": taken, "step_count": done})
         self._stopping.load_state_dict(progress.stopping)
         self._before, self._since = progress.seconds, time.monotonic()
 
@@ -320,6 +353,21 @@ class Loop:
                 f"the loss must stay finite: it became {loss} in epoch {max(self.epoch, 1)} at a peak learning rate "
                 f"of {self.rate:.3g}; start again with a tenth of it, --set learning_rate={self.rate / 10:.1g}."
             )
+
+
+def policy_of(recipe: Recipe, x: Tensor) -> Policy | None:
+    """Make the augmentation of a recipe.
+
+    Args:
+        recipe: of the run.
+        x: (N, ...) inputs of the training part, from which some steps take statistics.
+
+    Returns:
+        The policy; None where nothing is augmented.
+    """
+    if recipe.augment == "none":
+        return None
+    return Policy.parse(recipe.augment, max_value=float(x.max()) if x.is_floating_point() else None).fit(x)
 
 
 def predict(model: nn.Module, x: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ The saved model takes data as they came (pixels, cells of a table) and speaks th
 """
 
 import inspect
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import cast
 
@@ -14,13 +13,15 @@ from torch import Tensor, nn
 from vademecum._core.errors import InputError, nearest
 from vademecum._core.objects import from_file
 from vademecum._torch.modes import evaluating
+from vademecum.losses import temperature_scaled
 from vademecum.nn.activation import activation
 from vademecum.nn.init import initialize_
 from vademecum.nn.norm import group_count
 
+from .parts import dropping
 from .recipe import Recipe
 
-__all__ = ["Rescale", "SkipMLP", "build", "cnn", "mlp"]
+__all__ = ["Rescale", "SkipMLP", "Temperature", "build", "cnn", "mlp"]
 
 CNN_WIDTH = 32  # channels of the first stage; each further stage has twice as many
 CNN_MOST = 256
@@ -60,34 +61,29 @@ class Rescale(nn.Module):
         return z.squeeze(1) * self.std + self.mean
 
 
-def build(
-    recipe: Recipe, preprocess: nn.Module, x: Tensor, *, num_outputs: int, rescale: Rescale | None = None
-) -> nn.Sequential:
-    """Build the whole model of a recipe.
+def build(recipe: Recipe, inputs: Tensor, *, num_outputs: int, num_examples: int = 1) -> nn.Module:
+    """Build the net of a recipe.
 
     Args:
         recipe: names the net and its parts.
-        preprocess: fitted on the training part.
-        x: (B, ...) a few inputs, as the source gave them, on which the model is tried.
+        inputs: (B, ...) a few inputs as the net gets them, on which it is tried.
         num_outputs: K, or 1 in regression.
-        rescale: last part in regression.
+        num_examples: N, of the training part, for what depends on how much there is to learn from.
 
     Returns:
-        Preprocessing, net and rescaling, under these names.
+        (B, ...) -> (B, num_outputs).
 
     Raises:
         InputError: the net does not fit the data, or is not what the recipe says.
     """
-    with evaluating(preprocess), torch.no_grad():
-        inputs = preprocess(x)
     shape = tuple(inputs.shape[1:])
     kind = {3: "cnn", 1: "mlp"}[len(shape)] if recipe.model == "auto" else recipe.model
     net: nn.Module
     if kind == "mlp":
-        net = both = mlp(shape, num_outputs, recipe=recipe)
-        _initialize(net, (cast(nn.Linear, both.deep[-1]), both.skip), recipe, inputs)
+        net = both = mlp(shape, num_outputs, recipe=recipe, num_examples=num_examples)
+        _initialize(net, (both.head, both.skip), recipe, inputs)
     elif kind == "cnn":
-        net = layers = cnn(shape, num_outputs, recipe=recipe)
+        net = layers = cnn(shape, num_outputs, recipe=recipe, num_examples=num_examples)
         _initialize(net, (cast(nn.Linear, layers[-1]),), recipe, inputs)
     elif ":" in kind:
         net = _own(kind, shape, num_outputs)
@@ -96,10 +92,36 @@ def build(
         hint = f"did you mean {near[0]!r}?" if near else "write for example my_nets.py:make_net."
         raise InputError(f"model must be mlp, cnn or FILE:FUNCTION: {kind!r} is none of them; {hint}")
     _try(net, inputs, num_outputs, name=recipe.model)
-    parts = OrderedDict(preprocess=preprocess, net=net)
-    if rescale is not None:
-        parts["rescale"] = rescale
-    return nn.Sequential(parts)
+    return net
+
+
+class Temperature(nn.Module):
+    """Divide scores by a number; the last part of a classifier whose probabilities are calibrated.
+
+    Args:
+        temperature: above 0; 1 changes nothing.
+
+    Example:
+        >>> Temperature(2.0)(torch.tensor([[4.0, 0.0]]))
+        tensor([[2., 0.]])
+    """
+
+    temperature: Tensor
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.tensor(float(temperature)))
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """Scale.
+
+        Args:
+            scores: (B, K).
+
+        Returns:
+            (B, K) scores.
+        """
+        return temperature_scaled(scores, self.temperature)
 
 
 class SkipMLP(nn.Module):
@@ -116,6 +138,11 @@ class SkipMLP(nn.Module):
         super().__init__()
         self.deep, self.skip = deep, skip
 
+    @property
+    def head(self) -> nn.Linear:
+        """The layer that gives the scores of what the hidden layers found."""
+        return cast(nn.Linear, self.deep[-1])
+
     def forward(self, x: Tensor) -> Tensor:
         """Add the two paths.
 
@@ -129,19 +156,22 @@ class SkipMLP(nn.Module):
         return self.deep(x) + self.skip(x)
 
 
-def mlp(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe) -> SkipMLP:
+def mlp(
+    input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe, num_examples: int = 1
+) -> SkipMLP:
     """Build two hidden layers, as wide as the input is rich, beside a linear path.
 
     Args:
         input_shape: of one example; anything but a vector is flattened.
         num_outputs: K, or 1.
         recipe: norm, activation, init and dropout.
+        num_examples: N, of the training part.
 
     Returns:
         (B, *input_shape) -> (B, num_outputs).
 
     Raises:
-        InputError: the norm works on images only.
+        InputError: the norm or the dropout works on images only.
 
     Example:
         >>> net = mlp((13,), 3, recipe=Recipe())
@@ -155,16 +185,25 @@ def mlp(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe) -> Sk
             "norm must suit the net: instance normalization needs images, and the mlp has none inside; "
             "take norm=layer or norm=batch."
         )
+    drop = dropping(recipe.dropout, num_examples)
+    if drop.maps is not None:
+        raise InputError(
+            f"dropout must suit the net: dropout={recipe.dropout} drops maps, and the mlp has none; take "
+            "dropout=inverted."
+        )
     parts: list[nn.Module] = []
     for before in (features, width):
-        parts += [nn.Linear(before, width, bias=recipe.norm == "none")]
+        layer = nn.Linear(before, width, bias=recipe.norm == "none")
+        parts += [layer if drop.layer is None else drop.layer(layer)]
         parts += [*_norm(recipe.norm, width, images=False), activation(recipe.activation)]
-        parts += [nn.Dropout(recipe.dropout)] if recipe.dropout else []
+        parts += [] if drop.units is None else [drop.units(width)]
     head = nn.Linear(width, num_outputs)
     return SkipMLP(nn.Sequential(*parts, head), nn.Linear(features, num_outputs))
 
 
-def cnn(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe) -> nn.Sequential:
+def cnn(
+    input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe, num_examples: int = 1
+) -> nn.Sequential:
     """Build stages of two 3x3 convolutions, each at half the resolution of the last, and average over space.
 
     Images above 64 pixels are first reduced by a convolution with a stride.
@@ -173,6 +212,7 @@ def cnn(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe) -> nn
         input_shape: (C, H, W) of one example.
         num_outputs: K, or 1.
         recipe: norm, activation, init and dropout.
+        num_examples: N, of the training part.
 
     Returns:
         (B, C, H, W) -> (B, num_outputs).
@@ -192,17 +232,20 @@ def cnn(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe) -> nn
     channels, side = input_shape[0], min(input_shape[1:])
     stride = max(1, 2 ** ((side // 64).bit_length() - 1)) if side > 64 else 1
     stages = min(max(1, (side // stride).bit_length() - 2), 4)
+    drop = dropping(recipe.dropout, num_examples)
     parts: list[nn.Module] = []
     for stage in range(stages):
         width = min(CNN_WIDTH * 2**stage, CNN_MOST)
         parts += [nn.MaxPool2d(2)] if stage else []
         for _ in range(2):
             step = stride if not parts else 1
-            parts += [nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm == "none")]
+            layer = nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm == "none")
+            parts += [layer if drop.layer is None else drop.layer(layer)]
             parts += [*_norm(recipe.norm, width, images=True), activation(recipe.activation)]
             channels = width
+        parts += [] if drop.maps is None else [drop.maps(width)]
     parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    parts += [nn.Dropout(recipe.dropout)] if recipe.dropout else []
+    parts += [] if drop.units is None else [drop.units(channels)]
     return nn.Sequential(*parts, nn.Linear(channels, num_outputs))
 
 

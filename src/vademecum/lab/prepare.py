@@ -1,27 +1,63 @@
 """From a recipe to what a run needs: data in three parts, and a model fitted to the shape of the training part."""
 
-import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
-from vademecum._torch.streams import same_streams
-from vademecum.data import MinMax, Split, Standardize, TableEncoder, duplicates, sources, split
+from vademecum.data import Split, duplicates, sources, split
+from vademecum.train import Plan, linear_on
 
+from .assemble import Blueprint, prepared, seeded
 from .loop import Part, seed_of
-from .nets import Rescale, build
+from .nets import Rescale
 from .objective import Objective
+from .pretrained import PROBED, Pretrained, adopt, plan_for, read_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .stages import Stages
 
-__all__ = ["Prepared", "load_model", "prepare"]
+__all__ = ["Member", "Prepared", "load_model", "prepare"]
+
+TRIED = 256  # examples on which a new net is tried
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How a run starts from trained weights.
+
+    Attributes:
+        pretrained: the weights.
+        plan: what is trained again.
+        scores: accuracy of a linear probe of each layer, where they were probed.
+        new: parameters that the weights did not fill.
+    """
+
+    pretrained: Pretrained
+    plan: Plan
+    scores: Mapping[str, float]
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a run; the only one, where it makes no ensemble.
+
+    Attributes:
+        recipe: the run's, with the member's own seed.
+        model: preprocessing, net and, in regression, rescaling.
+        stages: which parts of it train when, where it starts from trained weights.
+    """
+
+    recipe: Recipe
+    model: nn.Module
+    stages: Stages | None
 
 
 @dataclass(frozen=True)
@@ -32,15 +68,83 @@ class Prepared:
         recipe: of the run.
         source: the data as they were found.
         split: the indices of the three parts.
-        model: preprocessing, net and, in regression, rescaling; on the CPU.
+        blueprint: what the model is built from.
+        preprocess: fitted on the training part.
+        rescale: last part of the model, in regression.
         objective: what is minimized.
+        transfer: how it starts from trained weights, where it does not start from scratch.
     """
 
     recipe: Recipe
     source: sources.Source
     split: Split
-    model: nn.Module
+    blueprint: Blueprint
+    preprocess: nn.Module
+    rescale: Rescale | None
     objective: Objective
+    transfer: Transfer | None = None
+
+    @cached_property
+    def model(self) -> nn.Sequential:
+        """The model of the first member: preprocessing, net and, in regression, rescaling; on the CPU at first."""
+        return self._built(self.recipe)
+
+    @property
+    def members(self) -> int:
+        """How many networks are trained, one after the other."""
+        return self.recipe.ensemble if isinstance(self.recipe.ensemble, int) else 1
+
+    def member(self, number: int) -> Member:
+        """Make one of the networks: equal but for the seed of its first weights and of its order of examples.
+
+        Args:
+            number: from 0; the first is `model`.
+
+        Returns:
+            The network, and how it is trained.
+        """
+        recipe, model = self.recipe, self.model
+        if number:
+            recipe = recipe.changed({"seed": seed_of(recipe.seed, "member", number), "ensemble": 1})
+            model = self._built(recipe)
+        stages = None
+        if self.transfer is not None:
+            stages = Stages(
+                model.get_submodule("net"), self.transfer.plan, epochs=recipe.epochs, weight_decay=recipe.weight_decay
+            )
+        return Member(recipe, model, stages)
+
+    def _built(self, recipe: Recipe) -> nn.Sequential:
+        """Build a model, and start it from trained weights where there are some."""
+        x = self.source.x[self.split.train[:TRIED]]
+        seed = seed_of(recipe.seed, "init")
+        net = self.blueprint.net(self.preprocess, x, seed=seed)
+        if self.transfer is not None:
+            adopt(net, self.transfer.pretrained)
+            if on := self.transfer.plan.features:
+                with seeded(seed):
+                    net = linear_on(net, on, self.blueprint.num_classes or 1, prepared(self.preprocess, x))
+        return self.blueprint.model(self.preprocess, net, self.rescale)
+
+    def combined(self, states: Sequence[Mapping[str, Tensor]]) -> nn.Sequential:
+        """Make the model that the run leaves behind.
+
+        Args:
+            states: of the networks that make it up, one or several.
+
+        Returns:
+            One model that takes data as they came, on the CPU.
+        """
+        model = deepcopy(self.model).cpu()
+        if len(states) == 1:
+            model.load_state_dict(dict(states[0]))
+            return model
+        model = self.blueprint.ensemble(model, len(states))
+        members = model.get_submodule("net.members")
+        for member, state in zip(members.children(), states):
+            own = {n.removeprefix("net."): t for n, t in state.items() if n.startswith("net.")}
+            member.load_state_dict(own)
+        return model
 
     def part(self, name: str, device: torch.device | str = "cpu") -> Part:
         """Take the examples of one part.
@@ -87,6 +191,21 @@ class Prepared:
                 "method": _method(source),
             },
             "model": _summary(self.recipe, self.model, source.x[parts.train[:1]]),
+            "transfer": self._transfer_facts(),
+        }
+
+    def _transfer_facts(self) -> dict[str, Any] | None:
+        if self.transfer is None:
+            return None
+        plan, pretrained = self.transfer.plan, self.transfer.pretrained
+        return {
+            "origin": pretrained.origin,
+            "net_shape": list(self.blueprint.net_shape),
+            "scenario": plan.scenario,
+            "head_on": plan.features or "",
+            "reasons": list(plan.reasons),
+            "scores": dict(self.transfer.scores),
+            "new": list(self.transfer.new),
         }
 
 
@@ -119,27 +238,50 @@ def prepare(recipe: Recipe) -> Prepared:
         generator=torch.Generator().manual_seed(seed_of(recipe.seed, "split")),
     )
     x, y = source.x[parts.train], source.y[parts.train]
-    preprocess = _preprocessing(recipe, source.kind, tuple(source.x.shape[1:]), source.features)
-    if (fit := getattr(preprocess, "fit", None)) is not None:
-        try:
-            fit(x)
-        except ValueError as error:
-            raise InputError(str(error)) from error
     variance = 1.0 if source.classes else float(y.double().var(correction=0))
     if not variance > 0:
         raise InputError(
             f"the target must vary: {source.target} is {float(y[0]):g} in all {len(y)} training examples; "
             "choose another column by --target."
         )
-    if source.classes:
-        objective, rescale = Objective(len(source.classes), label_smoothing=recipe.label_smoothing), None
-    else:
-        objective, rescale = (
-            Objective(variance=variance),
-            Rescale(mean=float(y.double().mean()), std=variance**0.5),
-        )
-    model = _seeded_build(recipe, preprocess, x[:256], rescale, num_outputs=len(source.classes) or 1)
-    return Prepared(recipe, source, parts, model, objective)
+    pretrained = read_pretrained(recipe.pretrained) if recipe.pretrained else None
+    blueprint = Blueprint(
+        recipe, source.kind, tuple(source.x.shape[1:]), source.features, len(source.classes), len(y),
+        net_shape=pretrained.shape if pretrained else (),
+    )  # fmt: skip
+    preprocess = blueprint.preprocessing()
+    _fit(preprocess, x, pretrained)
+    rescale = None if source.classes else Rescale(mean=float(y.double().mean()), std=variance**0.5)
+    objective = Objective.of(recipe, num_classes=len(source.classes), variance=variance)
+    found = Prepared(recipe, source, parts, blueprint, preprocess, rescale, objective)
+    return found if pretrained is None else _begun(found, pretrained)
+
+
+def _fit(preprocess: nn.Module, x: Tensor, pretrained: Pretrained | None) -> None:
+    """Fit the statistics on the training part, or take those with which the pretrained net has learned to live."""
+    if pretrained is not None and pretrained.preprocess:
+        try:
+            preprocess.load_state_dict(dict(pretrained.preprocess))
+        except RuntimeError as error:
+            raise InputError(
+                f"the data must be like those of the pretrained net: its preprocessing does not fit ({error}); give "
+                "examples with the same channels or columns."
+            ) from error
+    elif (fit := getattr(preprocess, "fit", None)) is not None:
+        try:
+            fit(x)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+
+def _begun(found: Prepared, pretrained: Pretrained) -> Prepared:
+    """Fill a net with the weights that there are, and choose what is trained again."""
+    part, recipe, classes = found.part("train"), found.recipe, found.blueprint.num_classes
+    net = found.blueprint.net(found.preprocess, part.x[:TRIED], seed=seed_of(recipe.seed, "init"))
+    new = adopt(net, pretrained)
+    plan, scores = plan_for(net, prepared(found.preprocess, part.x[:PROBED]), part.y, recipe, num_classes=classes)
+    blueprint = replace(found.blueprint, head_on=plan.features or "")
+    return replace(found, blueprint=blueprint, transfer=Transfer(pretrained, plan, scores, new))
 
 
 def load_model(path: str | Path) -> nn.Module:
@@ -163,65 +305,16 @@ def load_model(path: str | Path) -> nn.Module:
         raise InputError(
             f"the run must be finished: {path} has no model.safetensors; go on with --resume {path}."
         )
-    recipe, data = folder.recipe, folder.facts["data"]
     try:
         weights = load_file(weights_path)
-        features = [sources.Feature(f["name"], tuple(f["categories"])) for f in data["features"]]
-        preprocess = _preprocessing(recipe, data["kind"], tuple(data["shape"]), features)
-        own = {k.removeprefix("preprocess."): t for k, t in weights.items() if k.startswith("preprocess.")}
-        preprocess.load_state_dict(own)
-        example = torch.zeros(2, *data["shape"])
-        rescale = None if data["classes"] else Rescale(mean=0.0, std=1.0)
-        # The weights are read from the file: drawing them by a policy would be for nothing.
-        model = _seeded_build(
-            recipe.changed({"init": "torch"}),
-            preprocess,
-            example,
-            rescale,
-            num_outputs=len(data["classes"]) or 1,
-        )
+        model = Blueprint.of_facts(folder.recipe, folder.facts).empty(weights)
         model.load_state_dict(weights)
-    except (SafetensorError, KeyError, RuntimeError) as error:
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise InputError(
             f"the files of a run must belong together: {path} cannot be loaded ({error}); repeat it by "
             f"--recipe {folder.path / 'recipe.toml'}."
         ) from error
     return model.eval()
-
-
-class _AsFloat(nn.Module):
-    """Whole-number pixels as floating numbers, and nothing else: what preprocess=none means for images."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x if x.is_floating_point() else x.float()
-
-
-def _preprocessing(
-    recipe: Recipe, kind: str, shape: Sequence[int], features: Sequence[sources.Feature]
-) -> nn.Module:
-    """The first part of the model, not yet fitted."""
-    images = kind == "images"
-    numeric = shape[0] if images else sum(not f.categories for f in features)
-    scale: nn.Module
-    if recipe.preprocess == "standardize":
-        scale = Standardize(numeric)
-    elif recipe.preprocess == "min_max":
-        scale = MinMax(numeric)
-    else:
-        scale = _AsFloat()
-    return scale if images else TableEncoder(features, scale=scale)
-
-
-def _seeded_build(
-    recipe: Recipe, preprocess: nn.Module, x: Tensor, rescale: Rescale | None, *, num_outputs: int
-) -> nn.Module:
-    """Build the model with weights that the recipe's seed alone decides, whatever the streams did before."""
-    seed = seed_of(recipe.seed, "init")
-    with same_streams():
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # the user's own net may draw from these two
-        random.seed(seed)
-        return build(recipe, preprocess, x, num_outputs=num_outputs, rescale=rescale)
 
 
 def _method(source: sources.Source) -> str:

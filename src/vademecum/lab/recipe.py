@@ -14,96 +14,34 @@ from vademecum._core.errors import InputError, UnknownNameError
 from vademecum.nn.activation import ACTIVATIONS
 from vademecum.nn.init import POLICIES
 
+from ._rules import Number, Parts, Policies, Text
+from .combinations import refuse_impossible
+from .parts import (
+    AVERAGE,
+    CLIP,
+    DROPOUT,
+    ENSEMBLE,
+    LOSS,
+    MOMENTUM_SCHEDULE,
+    OPTIMIZER,
+    PREPROCESS,
+    REGULARIZE,
+    SCHEDULE,
+    Chosen,
+)
+
 __all__ = ["Recipe"]
 
-
-@dataclass(frozen=True)
-class _Number:
-    """A number between two ends, or one of a few words that stand for a number found later."""
-
-    low: float
-    high: float
-    whole: bool = False
-    open_low: bool = False
-    open_high: bool = False
-    words: tuple[str, ...] = ()
-
-    @property
-    def allowed(self) -> str:
-        left = ("above " if self.open_low else "from ") + f"{self.low:g}"
-        right = (
-            ""
-            if self.high == float("inf")
-            else (" to below " if self.open_high else " to ") + f"{self.high:g}"
-        )
-        if not right and not self.open_low:
-            left = f"{self.low:g} or more"
-        return " or ".join(
-            [("a whole number, " if self.whole else "a number ") + left + right, *map(repr, self.words)]
-        )
-
-    def read(self, text: str) -> int | float | str:
-        """Take the text of ``--set name=text`` for a number where it looks like one."""
-        for kind in (int, float):
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-        return text
-
-    def check(self, value: Any) -> int | float | str | None:
-        """Return the value as it is kept; None where it is not allowed."""
-        if isinstance(value, str):
-            return value if value in self.words else None
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
-            return None
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high or self.high == float("inf") else value <= self.high
-        return (value if self.whole else float(value)) if above and below else None
-
-
-@dataclass(frozen=True)
-class _Text:
-    """Any text; with `options`, one of them, after `family` was dropped from its end."""
-
-    options: tuple[str, ...] = ()
-    family: str = ""
-    empty: bool = True
-
-    @property
-    def allowed(self) -> str:
-        return (
-            "one of " + ", ".join(self.options)
-            if self.options
-            else "text"
-            if self.empty
-            else "text, not empty"
-        )
-
-    def read(self, text: str) -> str:
-        """Take the text of ``--set name=text`` as it is."""
-        return text
-
-    def check(self, value: Any) -> str | None:
-        """Return the value as it is kept; None where it is not allowed."""
-        if not isinstance(value, str) or (not value and not self.empty):
-            return None
-        if not self.options:
-            return value
-        word = value.lower().replace("-", "_")
-        word = word.removesuffix(self.family) if self.family else word
-        return word if word in self.options else None
-
-
-def _field(default: Any, rule: _Number | _Text, meaning: str) -> Any:
-    return field(default=default, metadata={"rule": rule, "meaning": meaning})
 
 
 NORMS = ("batch", "group", "instance", "layer", "none")
 INITS = (*POLICIES, "torch")
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "one_cycle")
-PREPROCESSES = ("min_max", "none", "standardize")
+ORDERS = ("reshuffle", "stratified", "once", "none")
+SCENARIOS = ("auto", "small_similar", "large_similar", "small_different", "large_different")
+
+
+def _field(default: Any, rule: Number | Text | Parts | Policies, meaning: str) -> Any:
+    return field(default=default, metadata={"rule": rule, "meaning": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +52,9 @@ class Recipe:
         InputError: a value has the wrong type or lies outside what its field allows.
 
     Example:
-        >>> recipe = Recipe(norm="group_norm", dropout=0)
-        >>> recipe.norm, recipe.dropout
-        ('group', 0.0)
+        >>> recipe = Recipe(norm="group_norm", dropout=0, regularize="max_norm:c=3")
+        >>> recipe.norm, recipe.dropout, recipe.regularize
+        ('group', 0.0, 'max_norm:3')
         >>> Recipe.from_toml(recipe.to_toml()) == recipe
         True
         >>> recipe.changed({"lerning_rate": 0.1})
@@ -124,49 +62,76 @@ class Recipe:
         vademecum._core.errors.UnknownNameError: recipe field must be one that exists: 'lerning_rate' is none; did you mean 'learning_rate'?
     """  # noqa: E501
 
-    data: str = _field("digits", _Text(empty=False), "'digits', a folder of images, or a table's file")
-    target: str = _field("", _Text(), "column to predict; '' lets the reader of the data choose")
-    group: str = _field("", _Text(), "column whose equal values stay in one part")
-    time: str = _field("", _Text(), "column by which the parts follow one another")
-    model: str = _field(
-        "auto", _Text(empty=False), "'mlp', 'cnn', FILE:FUNCTION; auto: cnn for images, mlp for tables"
-    )
-    norm: str = _field("batch", _Text(NORMS, "_norm"), "normalization inside the net")
-    activation: str = _field("relu", _Text(tuple(ACTIVATIONS)), "nonlinearity inside the net")
-    init: str = _field(
-        "he", _Text(INITS, "_init"), "initial weights; 'torch' leaves them as torch makes them"
-    )
-    dropout: float = _field(0.25, _Number(0, 1, open_high=True), "probability of dropping a unit")
-    preprocess: str = _field("standardize", _Text(PREPROCESSES), "scaling, fitted on the training part alone")
+    # Data
+    data: str = _field("digits", Text(empty=False), "'digits', a folder of images, or a table's file")
+    target: str = _field("", Text(), "column to predict; '' lets the reader of the data choose")
+    group: str = _field("", Text(), "column whose equal values stay in one part")
+    time: str = _field("", Text(), "column by which the parts follow one another")
     image_size: int | str = _field(
-        "auto", _Number(4, 4096, whole=True, words=("auto",)), "side of the images, pixels"
-    )
-    optimizer: str = _field("adamw", _Text(OPTIMIZERS), "who takes the steps")
-    learning_rate: float | str = _field(
-        "auto", _Number(0, 100, open_low=True, words=("auto",)), "peak rate; auto runs a range test"
-    )
-    schedule: str = _field("one_cycle", _Text(SCHEDULES), "how the rate runs over the epochs")
-    momentum: float = _field(0.9, _Number(0, 1, open_high=True), "of sgd; adamw's first beta")
-    weight_decay: float = _field(0.01, _Number(0, 10), "decoupled in adamw, an L2 gradient in sgd")
-    label_smoothing: float = _field(
-        0.0, _Number(0, 1, open_high=True), "share of the target spread over all classes"
-    )
-    batch_size: int = _field(
-        32, _Number(1, 2**24, whole=True), "examples a step, over all processes together"
-    )
-    epochs: int = _field(30, _Number(1, 1_000_000, whole=True), "passes over the training part at most")
-    patience: int = _field(
-        10, _Number(0, 1_000_000, whole=True), "epochs without a better one before it stops; 0 never"
+        "auto", Number(4, 4096, whole=True, words=("auto",)), "side of the images, pixels"
     )
     val_fraction: float = _field(
-        0.15, _Number(0, 1, open_low=True, open_high=True), "share that steers the training"
+        0.15, Number(0, 1, open_low=True, open_high=True), "share that steers the training"
     )
     test_fraction: float = _field(
-        0.2, _Number(0, 1, open_low=True, open_high=True), "share that is looked at once"
+        0.2, Number(0, 1, open_low=True, open_high=True), "share that is looked at once"
     )
-    seed: int = _field(0, _Number(0, 2**63 - 1, whole=True), "where all randomness comes from")
+    preprocess: str = _field("standardize", Parts(PREPROCESS), "scaling, fitted on the training part alone")
+    augment: str = _field("none", Policies(), "changes of the training examples that keep their label")
+    order: str = _field("reshuffle", Text(ORDERS), "of the examples in each epoch")
+    # Net
+    model: str = _field(
+        "auto", Text(empty=False), "'mlp', 'cnn', FILE:FUNCTION; auto: cnn for images, mlp for tables"
+    )
+    norm: str = _field("batch", Text(NORMS, "_norm"), "normalization inside the net")
+    activation: str = _field("relu", Text(tuple(ACTIVATIONS)), "nonlinearity inside the net")
+    init: str = _field(
+        "he", Text(INITS, "_init"), "initial weights; 'torch' leaves them as torch makes them"
+    )
+    dropout: float | str = _field(
+        0.25, Parts(DROPOUT, Number(0, 1, open_high=True)), "probability of dropping a unit, or a kind of dropout"
+    )
+    pretrained: str = _field("", Text(), "a run, or a safetensors file, from whose weights it starts")
+    scenario: str = _field("auto", Text(SCENARIOS), "how much of a pretrained net is trained again")
+    # Loss
+    loss: str = _field("auto", Parts(LOSS, words=("auto",)), "what is minimized; auto: by the task")
+    label_smoothing: float = _field(
+        0.0, Number(0, 1, open_high=True), "share of the target spread over all classes"
+    )
+    temperature: float | str = _field(
+        1.0, Number(0, 1e3, open_low=True, words=("auto",)), "divides the scores; auto: fitted on the validation part"
+    )
+    regularize: str = _field("none", Parts(REGULARIZE), "what is added to the loss, or done to the weights")
+    weight_decay: float = _field(
+        0.01, Number(0, 10), "of weights alone: decoupled in adamw, an L2 gradient elsewhere"
+    )
+    # Step
+    optimizer: str = _field("adamw", Parts(OPTIMIZER), "who takes the steps")
+    learning_rate: float | str = _field(
+        "auto", Number(0, 100, open_low=True, words=("auto",)), "peak rate; auto runs a range test"
+    )
+    momentum: float = _field(0.9, Number(0, 1, open_high=True), "of sgd and nesterov; adam's first beta")
+    schedule: str = _field("one_cycle", Parts(SCHEDULE), "how the rate runs over the steps")
+    momentum_schedule: str = _field("none", Parts(MOMENTUM_SCHEDULE), "how the momentum runs over the steps")
+    clip: str = _field("none", Parts(CLIP), "what is done to the gradient before the step")
+    batch_size: int = _field(
+        32, Number(1, 2**24, whole=True), "examples a step, over all processes together"
+    )
+    accumulate: int = _field(
+        1, Number(1, 2**16, whole=True), "parts in which a batch goes through the net, to save memory"
+    )
+    # Run
+    epochs: int = _field(30, Number(1, 1_000_000, whole=True), "passes over the training part at most")
+    patience: int = _field(
+        10, Number(0, 1_000_000, whole=True), "epochs without a better one before it stops; 0 never"
+    )
+    average: str = _field("none", Parts(AVERAGE), "average of the weights over the steps, in place of the last")
+    ensemble: int | str = _field(
+        1, Parts(ENSEMBLE, Number(1, 100, whole=True)), "networks that answer together"
+    )
+    seed: int = _field(0, Number(0, 2**63 - 1, whole=True), "where all randomness comes from")
     checkpoint_seconds: float = _field(
-        30.0, _Number(0, float("inf")), "at most so long between two checkpoints"
+        30.0, Number(0, float("inf")), "at most so long between two checkpoints"
     )
 
     def __post_init__(self) -> None:
@@ -175,7 +140,7 @@ class Recipe:
             rule = f.metadata["rule"]
             kept = rule.check(value)
             if kept is None:
-                if isinstance(value, str) and isinstance(rule, _Text) and rule.options:
+                if isinstance(value, str) and isinstance(rule, Text) and rule.options:
                     raise UnknownNameError(f.name, value, rule.options)
                 raise InputError(f"{f.name} must be {rule.allowed}: {value!r} came; {f.metadata['meaning']}.")
             object.__setattr__(self, f.name, kept)
@@ -184,6 +149,7 @@ class Recipe:
                 "val_fraction and test_fraction must leave something to train on: they are "
                 f"{self.val_fraction:g} and {self.test_fraction:g}; keep their sum below 1."
             )
+        refuse_impossible(self)
 
     @classmethod
     def meanings(cls) -> dict[str, str]:
@@ -193,6 +159,15 @@ class Recipe:
             One sentence by field name.
         """
         return {f.name: f"{f.metadata['meaning']}: {f.metadata['rule'].allowed}" for f in fields(cls)}
+
+    def chosen(self) -> list[Chosen]:
+        """List the techniques that the recipe names, with their arguments."""
+        found: list[Chosen] = []
+        for f in fields(self):
+            rule, value = f.metadata["rule"], getattr(self, f.name)
+            if isinstance(rule, Parts) and isinstance(value, str) and value not in rule.words:
+                found += rule.kind.read(value)
+        return found
 
     def changed(self, settings: Mapping[str, Any]) -> "Recipe":
         """Copy the recipe with some fields changed.
