@@ -6,21 +6,20 @@ from typing import Any
 from torch import Tensor
 
 
-def with_gradients(parameters: Iterable[Tensor], *, taker: str) -> list[Tensor]:
-    """Those parameters that have a gradient, all of them dense."""
-    chosen = [p for p in parameters if p.grad is not None]
-    for p in chosen:
-        if p.grad is not None and p.grad.is_sparse:
-            raise ValueError(
-                f"{taker} takes dense gradients: one of shape {tuple(p.shape)} is sparse; "
-                "build the embedding with sparse=False, or use torch.optim.SGD."
-            )
-    return chosen
-
-
-def gradients_of(parameters: Iterable[Tensor]) -> list[Tensor]:
-    """The gradients of parameters that have one."""
-    return [p.grad for p in parameters if p.grad is not None]
+def with_gradients(parameters: Iterable[Tensor], *, taker: str) -> tuple[list[Tensor], list[Tensor]]:
+    """Those parameters that have a gradient, and their gradients, all of them dense."""
+    chosen, gradients = [], []
+    for p in parameters:
+        gradient = p.grad  # once: with many small tensors these lookups are what a step costs
+        if gradient is not None:
+            if gradient.is_sparse:
+                raise ValueError(
+                    f"{taker} takes dense gradients: one of shape {tuple(p.shape)} is sparse; "
+                    "build the embedding with sparse=False, or use torch.optim.SGD."
+                )
+            chosen.append(p)
+            gradients.append(gradient)
+    return chosen, gradients
 
 
 def require_not_negative(**numbers: float) -> None:

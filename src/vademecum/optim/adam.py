@@ -34,7 +34,7 @@ from torch.optim import Optimizer
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from ._steps import gradients_of, require_below_one, require_not_negative, with_gradients
+from ._steps import require_below_one, require_not_negative, with_gradients
 
 __all__ = ["Adam", "AdamW", "UncorrectedAdam"]
 
@@ -95,14 +95,14 @@ class UncorrectedAdam(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = with_gradients(group["params"], taker="UncorrectedAdam")
+            params, gradients = with_gradients(group["params"], taker="UncorrectedAdam")
             states = [self.state[p] for p in params]
             for p, state in zip(params, states, strict=True):
                 if not state:
                     state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
             adam(
                 params,
-                gradients_of(params),
+                gradients,
                 [state["exp_avg"] for state in states],
                 [state["exp_avg_sq"] for state in states],
                 [],

@@ -34,7 +34,7 @@ from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
-from ._steps import gradients_of, require_not_negative, with_gradients
+from ._steps import require_not_negative, with_gradients
 
 __all__ = ["NTASGD"]
 
@@ -138,9 +138,9 @@ class NTASGD(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = with_gradients(group["params"], taker="NTASGD")
+            params, gradients = with_gradients(group["params"], taker="NTASGD")
             sgd(
-                params, gradients_of(params), [None] * len(params), lr=group["lr"], weight_decay=group["weight_decay"],
+                params, gradients, [None] * len(params), lr=group["lr"], weight_decay=group["weight_decay"],
                 momentum=0.0, dampening=0.0, nesterov=False, maximize=False, foreach=group["foreach"],
                 fused=group["fused"],
             )  # fmt: skip

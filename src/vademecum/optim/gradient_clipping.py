@@ -64,7 +64,7 @@ def normalize_gradients_(
             "gradients must be dense to be normalized: one is sparse; build the embedding with sparse=False."
         )
     total = get_total_norm(gradients)
+    divisor = {device: (total + eps).to(device) for device in {gradient.device for gradient in gradients}}
     for gradient in gradients:
-        norm = torch.linalg.vector_norm(gradient) if per_layer else total.to(gradient.device)
-        gradient.div_(norm + eps)
+        gradient.div_(torch.linalg.vector_norm(gradient) + eps if per_layer else divisor[gradient.device])
     return total

@@ -38,7 +38,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
-from ._steps import gradients_of, group_of, require_below_one, require_not_negative, with_gradients
+from ._steps import group_of, require_below_one, require_not_negative, with_gradients
 
 __all__ = ["VelocitySGD", "velocity"]
 
@@ -111,23 +111,38 @@ class VelocitySGD(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             # The buffer b stands for the velocity -rate * b. Parameters whose last rate was the same go together.
-            alike: dict[float | None, list[Tensor]] = {}
-            for p in with_gradients(group["params"], taker="VelocitySGD"):
-                alike.setdefault(self.state[p].get("rate"), []).append(p)
-            for before, params in alike.items():
-                self._step(group, params, before)
+            params, gradients = with_gradients(group["params"], taker="VelocitySGD")
+            states = [self.state[p] for p in params]
+            rates = [state.get("rate") for state in states]
+            for before in set(rates):
+                alike = [i for i, rate in enumerate(rates) if rate == before]
+                self._step(
+                    group,
+                    before,
+                    [params[i] for i in alike],
+                    [gradients[i] for i in alike],
+                    [states[i] for i in alike],
+                )
         return loss
 
-    def _step(self, group: dict[str, Any], params: list[Tensor], before: float | None) -> None:
+    def _step(
+        self,
+        group: dict[str, Any],
+        before: float | None,
+        params: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Any]],
+    ) -> None:
         rate, momentum, nesterov = float(group["lr"]), group["momentum"], group["nesterov"]
-        decay, gradients = group["weight_decay"], gradients_of(params)
-        buffers: list[Tensor | None] = [self.state[p].get("momentum_buffer") for p in params]
+        decay = group["weight_decay"]
         if rate == 0:
             if before is None:
                 return  # there is no velocity yet
             rate, decay, gradients = before, 0.0, [torch.zeros_like(p) for p in params]
+        buffers: list[Tensor | None] = [state.get("momentum_buffer") for state in states]
+        started = before is not None
         if momentum == 0:  # torch then keeps no buffer, but the next step may want one: start it anew
-            buffers, momentum, nesterov, before = [None] * len(params), 1.0, False, None
+            buffers, momentum, nesterov, started = [None] * len(params), 1.0, False, False
         elif before is not None and before != rate:
             if nesterov:  # the look-ahead goes by the momentum itself
                 for buffer in buffers:
@@ -139,8 +154,9 @@ class VelocitySGD(Optimizer):
             params, gradients, buffers, lr=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay,
             dampening=0.0, maximize=False, foreach=group["foreach"], fused=group["fused"],
         )  # fmt: skip
-        for p, buffer in zip(params, buffers, strict=True):
-            self.state[p]["momentum_buffer"], self.state[p]["rate"] = buffer, rate
+        if not started or before != rate:
+            for state, buffer in zip(states, buffers, strict=True):
+                state["momentum_buffer"], state["rate"] = buffer, rate
 
 
 def velocity(optimizer: Optimizer, parameter: Tensor) -> Tensor:
@@ -172,7 +188,7 @@ def velocity(optimizer: Optimizer, parameter: Tensor) -> Tensor:
             f"the optimizer must be a VelocitySGD or a torch.optim.SGD: it is a {type(optimizer).__name__}; "
             "others keep no velocity."
         )
-    state = optimizer.state[parameter] if parameter in optimizer.state else {}
+    state = optimizer.state.get(parameter, {})
     buffer = state.get("momentum_buffer")
     if buffer is None:
         return torch.zeros_like(parameter, requires_grad=False)

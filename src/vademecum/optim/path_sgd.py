@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.sgd import sgd
 
-from ._steps import gradients_of, require_not_negative, with_gradients
+from ._steps import require_not_negative, with_gradients
 
 __all__ = ["PathSGD", "path_coefficients"]
 
@@ -175,10 +175,10 @@ class PathSGD(Optimizer):
                 loss = closure()
         (group,) = self.param_groups
         kappa = _coefficients(self._chain, group["p"])
-        params = with_gradients(group["params"], taker="PathSGD")
+        params, gradients = with_gradients(group["params"], taker="PathSGD")
         steps = [
             torch.where(kappa[p] > 0, gradient / kappa[p], 0.0)
-            for p, gradient in zip(params, gradients_of(params), strict=True)
+            for p, gradient in zip(params, gradients, strict=True)
         ]
         sgd(
             params, steps, [None] * len(params), lr=group["lr"], weight_decay=0.0, momentum=0.0, dampening=0.0,
