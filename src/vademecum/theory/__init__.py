@@ -4,6 +4,9 @@ from .activation_variance import ActivationRow as ActivationRow
 from .activation_variance import ActivationVariance as ActivationVariance
 from .activation_variance import activation_variance as activation_variance
 from .activation_variance import mean_square_after as mean_square_after
+from .gradient_noise_scale import NoiseScale as NoiseScale
+from .gradient_noise_scale import gradient_noise_scale as gradient_noise_scale
+from .gradient_noise_scale import noise_scale_of as noise_scale_of
 from .invariance import Invariances as Invariances
 from .invariance import invariances as invariances
 from .lipschitz import LipschitzBound as LipschitzBound

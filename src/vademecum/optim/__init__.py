@@ -1,0 +1,36 @@
+"""Optimizers, schedules of rate and momentum, and what is done to a gradient before the step."""
+
+from .adagrad import Adagrad as Adagrad
+from .adam import Adam as Adam
+from .adam import AdamW as AdamW
+from .adam import UncorrectedAdam as UncorrectedAdam
+from .adaptive_clipping import adaptive_clip_gradients_ as adaptive_clip_gradients_
+from .averaged_sgd import NTASGD as NTASGD
+from .batch_scaling import scale_lr as scale_lr
+from .cosine_annealing import cosine_annealing as cosine_annealing
+from .cosine_annealing import cosine_restarts as cosine_restarts
+from .exponential_decay import exponential_decay as exponential_decay
+from .gradient_clipping import clip_grad_norm_ as clip_grad_norm_
+from .gradient_clipping import clip_grad_value_ as clip_grad_value_
+from .gradient_clipping import normalize_gradients_ as normalize_gradients_
+from .inverse_square_root import inverse_square_root as inverse_square_root
+from .inverse_square_root import transformer_rate as transformer_rate
+from .inverse_time_decay import inverse_time_decay as inverse_time_decay
+from .linear_warmup import linear_warmup as linear_warmup
+from .momentum import VelocitySGD as VelocitySGD
+from .momentum import velocity as velocity
+from .momentum_schedule import MomentumSchedule as MomentumSchedule
+from .momentum_schedule import constant_momentum as constant_momentum
+from .momentum_schedule import demon as demon
+from .momentum_schedule import linear_momentum as linear_momentum
+from .momentum_schedule import one_cycle_momentum as one_cycle_momentum
+from .momentum_schedule import rescaling as rescaling
+from .momentum_schedule import sutskever_momentum as sutskever_momentum
+from .nesterov import without_lookahead as without_lookahead
+from .one_cycle import one_cycle as one_cycle
+from .path_sgd import PathSGD as PathSGD
+from .path_sgd import path_coefficients as path_coefficients
+from .rmsprop import RMSprop as RMSprop
+from .sgd import SGD as SGD
+from .slanted_triangular import slanted_triangular as slanted_triangular
+from .step_decay import step_decay as step_decay
