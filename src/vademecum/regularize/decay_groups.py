@@ -82,7 +82,8 @@ def decay_groups(
         raise ValueError(
             f"weight_decay must be at least 0: it is {weight_decay}; give the decay of the weights."
         )
-    decayed, others = [], []
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     named = dict(model.named_parameters())
     for name, role in decay_roles(model, skip_embeddings=skip_embeddings, skip=skip).items():
         if name in named and role != "frozen":

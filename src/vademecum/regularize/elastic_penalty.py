@@ -18,8 +18,8 @@ Claim: none, because the laws and the peer hold all that it promises: it is one 
 Peer: scikit-learn's ElasticNet: equal weights where proximal descent has converged.
 
 References:
-    zou2005regularization: Eq. 3, and section 3 for the correlated inputs.
-    parikh2014proximal: section 6.5.3, the proximal step.
+    zou2005regularization: section 2, the naive elastic net and the grouping of correlated inputs.
+    parikh2014proximal: section 6.5, the proximal step.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._sums import total
+from ._sums import total, wide
 from .decay_groups import decayed_parameters
 
 __all__ = ["elastic_penalty", "prox_elastic_"]
@@ -55,8 +55,9 @@ def elastic_penalty(
         6.0
     """
     _check_ratio(l1_ratio)
-    weights = decayed_parameters(model, skip_embeddings=skip_embeddings, skip=skip)
-    return total(l1_ratio * w.abs().sum() + (1 - l1_ratio) / 2 * w.square().sum() for w in weights.values())
+    found = decayed_parameters(model, skip_embeddings=skip_embeddings, skip=skip)
+    weights = [wide(weight) for weight in found.values()]
+    return total(l1_ratio * w.abs().sum() + (1 - l1_ratio) / 2 * w.square().sum() for w in weights)
 
 
 @torch.no_grad()

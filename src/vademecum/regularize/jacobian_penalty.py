@@ -20,8 +20,8 @@ Claim: noise on the inputs of a fitted net raises half its squared error by nois
 Peer: none run; facebookresearch/jacobian_regularizer estimates the same mean with vectors from the sphere.
 
 References:
-    bishop1995training: Eq. 15-19, noise as a penalty, and section 3, when the second derivatives vanish.
-    hoffman2019robust: Eq. 10 and Algorithm 1, random projections.
+    bishop1995training: sections 2 and 3, noise as a penalty, and when the second derivatives vanish.
+    hoffman2019robust: Algorithm 1, random projections.
     drucker1992improving: the gradient of a gradient, as double backpropagation.
 """
 

@@ -20,7 +20,7 @@ Peer: scikit-learn's Lasso, with 1/(2N) before its squares: equal weights where 
 
 References:
     tibshirani1996regression: Eq. 1, the lasso.
-    parikh2014proximal: section 6.5.2, soft thresholding.
+    parikh2014proximal: section 6.5, soft thresholding.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._sums import total
+from ._sums import total, wide
 from .decay_groups import decayed_parameters
 
 __all__ = ["l1_penalty", "prox_l1_"]
@@ -53,7 +53,7 @@ def l1_penalty(model: nn.Module, *, skip_embeddings: bool = True, skip: Iterable
         6.0
     """
     weights = decayed_parameters(model, skip_embeddings=skip_embeddings, skip=skip)
-    return total(weight.abs().sum() for weight in weights.values())
+    return total(wide(weight).abs().sum() for weight in weights.values())
 
 
 @torch.no_grad()

@@ -15,11 +15,9 @@ Claim: a deep net of ReLUs on the digits at a learning rate of 0.5 lets its long
 Peer: torch.renorm, which comes to the same within rounding (a law); Keras's MaxNorm, whose axis counts inputs, not run.
 
 References:
-    srebro2005maximum: the max-norm as a constraint.
+    srebro2005rank: the max-norm of a matrix.
     srivastava2014dropout: section 5.1, the projection, with c.
 """
-
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +76,7 @@ def project_max_norm_(target: nn.Module | Tensor, c: float = 3.0, *, dim: int = 
             # A frozen tensor has another role and is left alone; a tied one is met under its first name.
             if roles[name] == "weight":
                 if isinstance(layer, _TRANSPOSED):
-                    by_group = weight.unflatten(0, (cast(int, layer.groups), -1))
+                    by_group = weight.unflatten(0, (layer.groups, -1))
                     _project_(by_group.transpose(1, 2), c, leading=2)  # (G, C_out / G, C_in / G, ...)
                 else:
                     _project_(weight, c, leading=1)

@@ -23,7 +23,7 @@ Claim: none, because the gains are a point of accuracy in wide residual nets; th
 Peer: none run; the paper's code (VITA-Group/Orthogonality-in-CNNs) was read and not run.
 
 References:
-    bansal2018can: Eq. 2, 3 and 7, and section 3.3 for power iteration.
+    bansal2018can: sections 3.1, 3.2 and 3.4.
 """
 
 from collections.abc import Iterable

@@ -20,9 +20,9 @@ Claim: none, because the paper shows that training keeps a norm small by varying
 Peer: none packaged.
 
 References:
-    neyshabur2015norm: Eq. 7, the path norm.
-    neyshabur2015path: section 3, the forward pass; section 2, rescaling and balanced nets.
-    neyshabur2015search: section 4 and Theorem 1, weight decay of two layers as a sum of products of lengths.
+    neyshabur2015norm: section 2 and 6, group norms and the path norm.
+    neyshabur2015path: section 2, rescaling; section 4, the forward pass.
+    neyshabur2015search: section 4, weight decay of two layers as a sum of products of lengths.
 """
 
 import math
@@ -122,9 +122,7 @@ def balance_(model: nn.Module, *, tolerance: float = 1e-6, max_sweeps: int = 100
     for path, part in _chain(model):
         if isinstance(part, (nn.Linear, *_CONVOLUTIONS)):
             if part in layers or is_parametrized(part):
-                _refuse(
-                    path, part, "a layer must stand once, with a weight of its own, to be rescaled"
-                )
+                _refuse(path, part, "a layer must stand once, with a weight of its own, to be rescaled")
             layers.append(part)
         elif not isinstance(part, (*_ON_POSITIVES, *_SHAPES_AND_MAXIMA, *_AVERAGES)):
             _refuse(path, part, "a part between two layers must pass a factor on")
@@ -173,7 +171,7 @@ def _layer(layer: nn.Module, norm: nn.Module | None, sums: Tensor, p: float) -> 
             scale = scale * cast(Tensor, norm.weight)
         bias = shift * scale + cast(Tensor, norm.bias) if norm.affine else shift * scale
         if isinstance(layer, _TRANSPOSED):
-            groups = cast(int, layer.groups)  # (C_in, C_out / G, ...)
+            groups = layer.groups  # (C_in, C_out / G, ...)
             weight = weight.unflatten(0, (groups, -1)) * _beside(
                 scale.unflatten(0, (groups, 1, -1)), weight.dim() + 1
             )

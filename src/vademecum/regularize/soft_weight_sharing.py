@@ -11,18 +11,18 @@ A weight is pulled toward each component by its responsibility: $\partial \Omega
 
 Also called: mixture-of-Gaussians prior, quantization by clustering.
 Departures: the variances are learned as logarithms and the shares as a softmax (as in Bishop); Ullrich et al. merge
-    components that have come close before they quantize, which is not done here. Their Gamma prior on the precisions is
-    `precision_prior`, off unless asked for.
+    components that have come close before they quantize, which is not done here. Their Gamma prior on the precisions
+    is `precision_prior`, off unless asked for.
 Pitfalls: the penalty is a sum over weights, in nats: beside a loss that is a mean over N examples its strength is of
-    the order of 1/N. A component that holds equal weights collapses to width 0 and the penalty runs to minus infinity: give
-    a `precision_prior`, or stop early. The mixture's parameters go into the optimizer too, with a learning rate of
+    the order of 1/N. A component that holds equal weights collapses to width 0 and the penalty runs to minus infinity:
+    give a `precision_prior`, or stop early. The mixture's parameters go into the optimizer too, with a learning rate of
     their own. Gains and biases are not penalized and stay unquantized, as `decay_groups` says.
 Claim: a small net on the digits, retrained beside 16 components and one at 0, keeps at most 17 distinct weights, more
     than 70 % of them 0, and loses fewer than 5 points of accuracy to the quantization.
 Peer: none maintained; the authors' tutorial in Keras was not run.
 
 References:
-    nowlan1992simplifying: Eq. 7-13, the mixture and its gradients.
+    nowlan1992simplifying: the mixture and its gradients.
     ullrich2017soft: sections 3-4, the component at 0, the Gamma prior and the quantization.
     bishop2006pattern: Eq. 5.136-5.147.
 """

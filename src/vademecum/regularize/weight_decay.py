@@ -19,10 +19,10 @@ Pitfalls: the strength belongs to a loss that is a mean over the examples; with 
     become simpler by it, only faster to turn. AdamW multiplies by the learning rate: a schedule scales the decay too.
 Claim: on 500 digits with 30 % of the labels redrawn the test error falls, and rises again, along the decay of AdamW; at
     its best it is below two thirds of that without decay.
-Peer: torch's weight_decay in SGD and Adam, to which laws and tests hold the penalty; scikit-learn's Ridge, in the tests.
+Peer: torch's weight_decay in SGD and Adam, to which laws and tests hold the penalty; scikit-learn's Ridge in the tests.
 
 References:
-    krogh1992simple: section 1, the penalty and its shrinkage.
+    krogh1992simple: Eq. 1 and 2, the penalty and its shrinkage.
     loshchilov2019decoupled: section 2, Propositions 1 and 2.
     bishop2006pattern: Eq. 5.112.
 """
@@ -31,7 +31,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from ._sums import total
+from ._sums import total, wide
 from .decay_groups import decayed_parameters
 
 __all__ = ["l2_penalty"]
@@ -55,4 +55,4 @@ def l2_penalty(model: nn.Module, *, skip_embeddings: bool = True, skip: Iterable
         9.0
     """
     weights = decayed_parameters(model, skip_embeddings=skip_embeddings, skip=skip)
-    return total(weight.square().sum() for weight in weights.values()) / 2
+    return total(wide(weight).square().sum() for weight in weights.values()) / 2

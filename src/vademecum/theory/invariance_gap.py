@@ -19,7 +19,7 @@ Peer: none.
 
 References:
     bishop2006pattern: section 5.5.3, four ways to an invariance.
-    goodfellow2009measuring: section 3, a measure of invariance beside the answer's own variation.
+    goodfellow2009measuring: a unit's firing under transformation, beside how often it fires at all.
 """
 
 from collections.abc import Callable, Mapping
@@ -169,10 +169,17 @@ def _measure(
         if y is None:
             rows.append(InvarianceRow(name, gap, same))
             continue
-        accuracies = [float((scores.argmax(1) == y).float().mean()) for scores in (before, after)]
         here, there = (y[_neighbors(points, inputs)] for points in (inputs, moved.flatten(1).float()))
-        flipped = float(((here == y) & (there != y)).float().mean())
-        rows.append(InvarianceRow(name, gap, same, *accuracies, flipped))
+        rows.append(
+            InvarianceRow(
+                name,
+                gap,
+                same,
+                accuracy=float((before.argmax(1) == y).float().mean()),
+                accuracy_after=float((after.argmax(1) == y).float().mean()),
+                flipped=float(((here == y) & (there != y)).float().mean()),
+            )
+        )
     return InvarianceGap(tuple(rows))
 
 
