@@ -23,6 +23,7 @@ _SUBPACKAGES = (
     "losses",
     "nn",
     "optim",
+    "regularize",
     "theory",
     "train",
 )
