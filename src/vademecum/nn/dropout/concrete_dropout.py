@@ -267,7 +267,7 @@ def concrete_dropout_penalty(model: nn.Module) -> Tensor:
     layers = [part for part in model.modules() if isinstance(part, ConcreteDropoutLayer)]
     inside = {layer.dropout for layer in layers}
     alone = [part for part in model.modules() if isinstance(part, ConcreteDropout) and part not in inside]
-    terms = [part.penalty() for part in (*layers, *alone)]
+    terms = [layer.penalty() for layer in layers] + [part.penalty() for part in alone]
     return torch.stack(terms).sum() if terms else torch.zeros(())
 
 
