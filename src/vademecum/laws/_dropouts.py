@@ -107,7 +107,9 @@ def input_is_untouched(build: Build, draw: Draw) -> Iterator[Pair]:
     yield x, before
 
 
-def with_shape(check: Callable[..., Iterator[Pair]], shared: Shared) -> Callable[[Build, Draw], Iterator[Pair]]:
+def with_shape(
+    check: Callable[..., Iterator[Pair]], shared: Shared
+) -> Callable[[Build, Draw], Iterator[Pair]]:
     def asked(build: Build, draw: Draw) -> Iterator[Pair]:
         return check(build, draw, shared)
 
@@ -231,8 +233,14 @@ def mask_twins(over: Shared, *, wrong: Shared, says: str) -> tuple[Twin, ...]:
     return (
         Twin("unscaled", Unscaled, "what is kept is not scaled by 1 / (1 - p) in training."),
         Twin("keeps_with_p", Keeps, "your p is the probability of keeping; here it is that of dropping."),
-        Twin("divides_by_p", DividesByP, "you divide by the probability of dropping; divide by that of keeping."),
-        Twin("plain", Plain, "you scale in evaluation, as the first paper did; this form scales in training."),
+        Twin(
+            "divides_by_p",
+            DividesByP,
+            "you divide by the probability of dropping; divide by that of keeping.",
+        ),
+        Twin(
+            "plain", Plain, "you scale in evaluation, as the first paper did; this form scales in training."
+        ),
         Twin("always_on", AlwaysOn, "you drop in evaluation too."),
         Twin("drawn_once", DrawnOnce, "you use the same mask in every pass."),
         Twin("gradient_one", GradientOne, "the gradient does not pass through your mask."),

@@ -176,8 +176,8 @@ class ConcreteDropout(nn.Module):
         # In half precision u would be coarse. u = 0 has the logit of minus infinity: it keeps, with no gradient.
         wide = torch.promote_types(input.dtype, torch.float32)
         noise = torch.logit(torch.rand(shape, dtype=wide, device=input.device))
-        kept = (-(self.p_logit + noise) / self.temperature).sigmoid()  # 1 - z
-        return input * (kept / (-self.p_logit).sigmoid()).to(input.dtype)
+        log_kept = logsigmoid(-(self.p_logit + noise) / self.temperature)  # log(1 - z)
+        return input * (log_kept - logsigmoid(-self.p_logit)).exp().to(input.dtype)
 
 
 class ConcreteDropoutLayer(nn.Module):
