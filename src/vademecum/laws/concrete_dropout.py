@@ -21,7 +21,7 @@ def entropy(p: float) -> float:
 
 
 def masks(build: Build, draw: Draw) -> Tensor:
-    """z for ones: the output is (1 - z) / (1 - p)."""
+    """Find the mask z from the output for ones, which is (1 - z) / (1 - p)."""
     a = draw.arguments
     space = (2,) if a["spatial"] else ()
     x = torch.ones(COUNT // a["num_features"], a["num_features"], *space, dtype=draw.dtype)
@@ -232,7 +232,6 @@ def evaluation_is_the_layer(build: Build, draw: Draw) -> Iterator[Pair]:
 
 
 def drops_inputs(build: Build, draw: Draw) -> Iterator[Pair]:
-    """The mean over many passes of a linear layer is its output on x times the mean factor; the bias is whole."""
     layer = build(draw).train()
     inner = layer.object.layer
     y = layer(torch.zeros(3, draw.arguments["in_features"], dtype=draw.dtype))

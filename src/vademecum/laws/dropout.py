@@ -189,8 +189,7 @@ def model_is_untouched(build: Build, draw: Draw) -> Iterator[Pair]:
     model = plain_net(draw)
     before = deepcopy(model)
     build(draw)(model)
-    for one, other in zip(model.parameters(), before.parameters(), strict=True):
-        yield one, other
+    yield from zip(model.parameters(), before.parameters(), strict=True)
 
 
 def folding(
