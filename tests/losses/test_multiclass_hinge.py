@@ -132,7 +132,11 @@ def test_refuses_settings(keywords, message):
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [(torch.zeros(2, 1), torch.zeros(2).long()), (torch.zeros(3), torch.tensor(0)), (torch.zeros(2, 3), torch.zeros(3).long())],
+    [
+        (torch.zeros(2, 1), torch.zeros(2).long()),
+        (torch.zeros(3), torch.tensor(0)),
+        (torch.zeros(2, 3), torch.zeros(3).long()),
+    ],
 )
 def test_refuses_shapes(x, y):
     with pytest.raises(ValueError, match="two classes or more"):

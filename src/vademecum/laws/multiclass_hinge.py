@@ -61,7 +61,9 @@ def gradient(build: Build, draw: Draw) -> Iterator[Pair]:
     a = loss.arguments
     (got,) = torch.autograd.grad(loss(scores, target), scores)
     rows = zip(scores.detach().double().tolist(), target.tolist())
-    want = torch.tensor([slopes(row, y, a["margin"], a["p"], a["kind"]) for row, y in rows], dtype=torch.float64)
+    want = torch.tensor(
+        [slopes(row, y, a["margin"], a["p"], a["kind"]) for row, y in rows], dtype=torch.float64
+    )
     yield got, want / len(target)
 
 
