@@ -17,6 +17,11 @@ from .leakage import LeakageError as LeakageError
 from .leakage import duplicates as duplicates
 from .leakage import statistics_origin as statistics_origin
 from .min_max import MinMax as MinMax
+from .shuffle import AdjacentEqual as AdjacentEqual
+from .shuffle import EpochSampler as EpochSampler
+from .shuffle import adjacent_equal as adjacent_equal
+from .shuffle import block_shuffle as block_shuffle
+from .shuffle import epoch_order as epoch_order
 from .split import Split as Split
 from .split import View as View
 from .split import split as split
@@ -24,6 +29,7 @@ from .standardize import Standardize as Standardize
 from .table_encoder import TableEncoder as TableEncoder
 
 __all__ = [
-    "Duplicates", "LeakageError", "MinMax", "Split", "Standardize", "TableEncoder", "View",
-    "duplicates", "sources", "split", "statistics_origin",
+    "AdjacentEqual", "Duplicates", "EpochSampler", "LeakageError", "MinMax", "Split", "Standardize",
+    "TableEncoder", "View", "adjacent_equal", "block_shuffle", "duplicates", "epoch_order", "sources", "split",
+    "statistics_origin",
 ]  # fmt: skip
