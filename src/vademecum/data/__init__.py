@@ -17,6 +17,7 @@ from .leakage import LeakageError as LeakageError
 from .leakage import duplicates as duplicates
 from .leakage import statistics_origin as statistics_origin
 from .min_max import MinMax as MinMax
+from .pca import PCA as PCA
 from .shuffle import AdjacentEqual as AdjacentEqual
 from .shuffle import EpochSampler as EpochSampler
 from .shuffle import adjacent_equal as adjacent_equal
@@ -27,9 +28,10 @@ from .split import View as View
 from .split import split as split
 from .standardize import Standardize as Standardize
 from .table_encoder import TableEncoder as TableEncoder
+from .whiten import Whiten as Whiten
 
 __all__ = [
-    "AdjacentEqual", "Duplicates", "EpochSampler", "LeakageError", "MinMax", "Split", "Standardize",
-    "TableEncoder", "View", "adjacent_equal", "block_shuffle", "duplicates", "epoch_order", "sources", "split",
+    "PCA", "AdjacentEqual", "Duplicates", "EpochSampler", "LeakageError", "MinMax", "Split", "Standardize",
+    "TableEncoder", "View", "Whiten", "adjacent_equal", "block_shuffle", "duplicates", "epoch_order", "sources", "split",
     "statistics_origin",
 ]  # fmt: skip

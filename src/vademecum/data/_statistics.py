@@ -82,6 +82,22 @@ def inverse_transform(module: nn.Module, z: Data) -> Data:
     return replace(z, values=undo(z.values)) if isinstance(z, View) else undo(z)
 
 
+def require_tensor(x: object) -> None:
+    """Refuse what is no tensor, such as a view where only its values are meant.
+
+    Args:
+        x: anything.
+
+    Raises:
+        TypeError: x is no tensor.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"x must be a tensor: {type(x).__name__} came; a view goes into transform, an array first into "
+            "torch.as_tensor."
+        )
+
+
 def require_shape(x: Tensor, *, dim: int, num_features: int) -> None:
     """Refuse a tensor without the features expected.
 
@@ -91,14 +107,9 @@ def require_shape(x: Tensor, *, dim: int, num_features: int) -> None:
         num_features: F, how many there must be.
 
     Raises:
-        TypeError: x is no tensor.
         ValueError: x has no such dimension, or another number of features.
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(
-            f"x must be a tensor: {type(x).__name__} came; a view goes into transform, anything else through "
-            "torch.as_tensor."
-        )
+    require_tensor(x)
     if not -x.ndim <= dim < x.ndim or x.ndim < 2:
         raise ValueError(
             f"x must have a dimension {dim} beside that of the examples: x is {tuple(x.shape)}; reshape it."
