@@ -18,6 +18,7 @@ from .leakage import duplicates as duplicates
 from .leakage import statistics_origin as statistics_origin
 from .min_max import MinMax as MinMax
 from .pca import PCA as PCA
+from .preprocessing_chain import fit_all as fit_all
 from .shuffle import AdjacentEqual as AdjacentEqual
 from .shuffle import EpochSampler as EpochSampler
 from .shuffle import adjacent_equal as adjacent_equal
@@ -32,6 +33,6 @@ from .whiten import Whiten as Whiten
 
 __all__ = [
     "PCA", "AdjacentEqual", "Duplicates", "EpochSampler", "LeakageError", "MinMax", "Split", "Standardize",
-    "TableEncoder", "View", "Whiten", "adjacent_equal", "block_shuffle", "duplicates", "epoch_order", "sources", "split",
-    "statistics_origin",
+    "TableEncoder", "View", "Whiten", "adjacent_equal", "block_shuffle", "duplicates", "epoch_order", "fit_all",
+    "sources", "split", "statistics_origin",
 ]  # fmt: skip

@@ -25,9 +25,9 @@ Claim: a linear softmax at the best of seven learning rates.
 Peer: scikit-learn's PCA(whiten=True) and ledoit_wolf; for ZCA and Cholesky none.
 
 References:
-    bell1997independent: section 3, W = C^(-1/2), zero-phase whitening filters, and PCA.
+    bell1997independent: the symmetric decorrelating filters, zero-phase, beside those of PCA.
     krizhevsky2009learning: appendix A, the ZCA whitening transformation.
-    kessy2018optimal: Table 1, the five natural whitening procedures; section 4, what ZCA and PCA are optimal for.
+    kessy2018optimal: Table 1, the natural whitening procedures and what each is best for.
     ledoit2004well: the shrinkage intensity.
 """
 
