@@ -1,11 +1,101 @@
-"""What the fitted scalers share: reading data in blocks, and the bookkeeping of what was fitted."""
+"""What the fitted scalers share: whom they are fitted on, reading in blocks, and scikit-learn's method names.
+
+`transform`, `fit_transform` and `inverse_transform` are functions of a module; a scaler takes them into its class
+as methods, so that all scalers have them alike and there is no base class.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from .leakage import LeakageError
+from .split import View
+
 BLOCK = 1 << 22
 """Numbers read at once: a block takes 32 MiB in float64, whatever the size of the data."""
+
+Data = TypeVar("Data", Tensor, View)
+
+
+def training_part(x: Tensor | View) -> Tensor:
+    """Take what a module is to be fitted on, and refuse what is known to be another part.
+
+    Args:
+        x: a tensor, of which nothing is known, or a view.
+
+    Returns:
+        The values.
+
+    Raises:
+        LeakageError: x is a view of another part than train.
+    """
+    if not isinstance(x, View):
+        return x
+    if x.part != "train":
+        raise LeakageError(
+            f"statistics must come from the training part: {len(x.values)} examples of the {x.part} part "
+            'came; fit on parts.view(x, "train") and only transform the others.'
+        )
+    return x.values
+
+
+def transform(module: nn.Module, x: Data) -> Data:
+    """Apply the fitted module, as scikit-learn names it.
+
+    Args:
+        module: fitted.
+        x: a tensor, as forward takes it, or a view of any part.
+
+    Returns:
+        What forward gives; a view stays a view of the same part.
+    """
+    return replace(x, values=module(x.values)) if isinstance(x, View) else module(x)
+
+
+def fit_transform(module: nn.Module, x: Data) -> Data:
+    """Fit on the training part and apply to it.
+
+    Args:
+        module: not yet fitted.
+        x: a tensor, or a view of the training part.
+
+    Returns:
+        What transform gives.
+    """
+    fitted: Any = module
+    return transform(fitted.fit(x), x)
+
+
+def inverse_transform(module: nn.Module, z: Data) -> Data:
+    """Undo the transformation, as scikit-learn names it.
+
+    Args:
+        module: fitted, with a method ``inverse``.
+        z: a tensor, as inverse takes it, or a view of any part.
+
+    Returns:
+        What inverse gives; a view stays a view of the same part.
+    """
+    undo: Any = module.inverse
+    return replace(z, values=undo(z.values)) if isinstance(z, View) else undo(z)
+
+
+def require_tensor(x: object) -> None:
+    """Refuse what is no tensor, such as a view where only its values are meant.
+
+    Args:
+        x: anything.
+
+    Raises:
+        TypeError: x is no tensor.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"x must be a tensor: {type(x).__name__} came; a view goes into transform, an array first into "
+            "torch.as_tensor."
+        )
 
 
 def require_shape(x: Tensor, *, dim: int, num_features: int) -> None:
@@ -19,6 +109,7 @@ def require_shape(x: Tensor, *, dim: int, num_features: int) -> None:
     Raises:
         ValueError: x has no such dimension, or another number of features.
     """
+    require_tensor(x)
     if not -x.ndim <= dim < x.ndim or x.ndim < 2:
         raise ValueError(
             f"x must have a dimension {dim} beside that of the examples: x is {tuple(x.shape)}; reshape it."
@@ -59,6 +150,23 @@ def blocks(x: Tensor, *, dim: int, num_features: int) -> Iterator[Tensor]:
                 "TableEncoder) or remove them."
             )
         yield block
+
+
+def require_more_than(correction: int, n: int) -> None:
+    """Refuse too few values for a variance.
+
+    Args:
+        correction: what is subtracted from their number.
+        n: values a feature.
+
+    Raises:
+        ValueError: nothing would be left to divide by.
+    """
+    if n <= correction:
+        raise ValueError(
+            f"the variance needs more than {correction} values a feature: x has {n}; pass more, or "
+            "correction=0."
+        )
 
 
 def beside(statistic: Tensor, x: Tensor, *, dim: int) -> Tensor:

@@ -2,8 +2,9 @@ r"""Leakage: find out whether the test part has already been seen.
 
 Statistics, selected features, imputed values: all that is fitted must be fitted on the training part, or the
 test measures something it has helped to make. The same examples on both sides have the same effect.
-`duplicates` finds copies across the parts; `statistics_origin` tells from a stored mean on which data it was
-fitted:
+Say which part the examples are, and fitting on the wrong one is refused: `Split.view` marks a part, and
+every ``fit`` of this package raises `LeakageError` for a view of val or test. `duplicates` finds copies across
+the parts; `statistics_origin` tells from a stored mean on which data it was fitted:
 
 $$ d_T = \lVert s - \bar x_T \rVert, \qquad d_A = \lVert s - \bar x_A \rVert, \qquad
 \text{leaked} \iff d_A \le \tau \, r \;\text{ and }\; d_T > \max(\tau r, 10 \, d_A) $$
@@ -14,8 +15,9 @@ example.
 Also called: data leakage, train-test contamination, train-test overlap.
 Departures: the reference gives the principle; the rule above is ours. Only exact copies are found: near
     copies need a distance that means something for the data at hand.
-Pitfalls: leaked means and deviations hardly show in the accuracy, while features that were selected on all
-    data can make pure noise look learnable. Small discrete inputs may be equal by chance.
+Pitfalls: a plain tensor does not say where it comes from, and is fitted on. Leaked means and deviations
+    hardly show in the accuracy, while features that were selected on all data can make pure noise look
+    learnable. Small discrete inputs may be equal by chance.
 Laws: none, because it is a tool of this package; its tests plant copies and leaks.
 Claim: on pure noise with features selected on all data the nearest neighbor is right for 0.98, selected in each
     fold for a half.
@@ -33,7 +35,24 @@ from torch import Tensor
 
 from .split import Split
 
-__all__ = ["Duplicates", "duplicates", "statistics_origin"]
+__all__ = ["Duplicates", "LeakageError", "duplicates", "statistics_origin"]
+
+
+class LeakageError(ValueError):
+    """Statistics were to be fitted on examples that are kept for validation or test.
+
+    Example:
+        >>> from vademecum.data import Standardize
+        >>> parts = Split(train=torch.tensor([0, 1]), val=torch.tensor([2]), test=torch.tensor([3]))
+        >>> x = torch.tensor([[1.0], [3.0], [5.0], [7.0]])
+        >>> standardize = Standardize(1).fit(parts.view(x, "train"))
+        >>> standardize.transform(parts.view(x, "test")).values  # the training mean is 2, the deviation 1
+        tensor([[5.]])
+        >>> Standardize(1).fit(parts.view(x, "test"))
+        Traceback (most recent call last):
+        vademecum.data.leakage.LeakageError: statistics must come from the training part: 1 examples of the test
+        part came; fit on parts.view(x, "train") and only transform the others.
+    """
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._statistics import beside, blocks, floating, refuse_second_fit, require_fitted, require_shape, resume
+from . import _statistics as shared
+from ._statistics import (
+    beside,
+    blocks,
+    floating,
+    refuse_second_fit,
+    require_fitted,
+    require_shape,
+    resume,
+    training_part,
+)
+from .split import View
 
 __all__ = ["MinMax"]
 
@@ -93,17 +104,18 @@ class MinMax(nn.Module):
         """Take note, after the buffers were loaded, whether they hold statistics."""
         self.fitted = int(self.count) > 0
 
-    def fit(self, x: Tensor) -> "MinMax":
+    def fit(self, x: Tensor | View) -> "MinMax":
         """Find the extremes, or quantiles, of the training part.
 
         Args:
-            x: (N, F, ...) with F at `dim`; of any type.
+            x: (N, F, ...) with F at `dim`; of any type; or a view of the training part.
 
         Returns:
             The module itself.
 
         """
         refuse_second_fit(self)
+        x = training_part(x)
         if not self.quantile:
             return self.partial_fit(x)
         rows = np.concatenate(
@@ -112,19 +124,20 @@ class MinMax(nn.Module):
         ends = np.quantile(rows, [self.quantile, 1 - self.quantile], axis=0)
         return self._keep(torch.from_numpy(ends[0]), torch.from_numpy(ends[1]), len(rows))
 
-    def partial_fit(self, x: Tensor) -> "MinMax":
+    def partial_fit(self, x: Tensor | View) -> "MinMax":
         """Add a block of the training part; the order of the blocks does not matter.
 
         Args:
-            x: (n, F, ...) with F at `dim`; of any type.
+            x: (n, F, ...) with F at `dim`; of any type; or a view out of the training part.
 
         Returns:
             The module itself.
 
         Raises:
             ValueError: quantiles are wanted, which need all data at once; or x has another shape, is empty,
-                or is not finite.
+                is not finite, or is a view of another part.
         """
+        x = training_part(x)
         if self.quantile:
             raise ValueError(
                 f"quantiles need all data at once: quantile={self.quantile}; use fit, or quantile=0."
@@ -184,6 +197,10 @@ class MinMax(nn.Module):
         width = self.high - self.low
         width = width.where(width > 0, 1.0)
         return floating(x, self.low), beside(self.low, x, dim=self.dim), beside(width, x, dim=self.dim)
+
+    transform = shared.transform
+    fit_transform = shared.fit_transform
+    inverse_transform = shared.inverse_transform
 
     def extra_repr(self) -> str:
         """Show what the module was made with.

@@ -3,7 +3,8 @@ r"""Train, validation and test split: three parts that share nothing, cut by wha
 The training part fits, the validation part chooses, the test part is looked at once. What a fair cut is
 depends on the data. Classes are stratified, so that each part has the same mix. Examples that belong together
 (one patient, one document) stay in one part, or the test measures memory. Data that are to predict the
-future are cut in time. Parts that came with the data are kept.
+future are cut in time. Parts that came with the data are kept. A view, ``parts.view(x, "train")``, is a part
+that says which it is: what is fitted takes the training part's view and refuses the others (see `leakage`).
 
 $$ \{1, \dots, N\} = T \cup V \cup S, \qquad T \cap V = T \cap S = V \cap S = \emptyset, \qquad
 \frac{|S_k|}{|S|} \approx \frac{N_k}{N} $$
@@ -32,10 +33,30 @@ from torch import Tensor
 
 from vademecum._core.errors import InputError
 
-__all__ = ["Split", "split"]
+__all__ = ["Split", "View", "split"]
 
 TRAIN, VAL, TEST = 0, 1, 2
 NAMES = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class View:
+    """The examples of one part, with the part's name.
+
+    Attributes:
+        values: (n, ...) the examples.
+        part: "train", "val" or "test".
+        index: int64 (n,) where they stand among all examples.
+
+    Example:
+        >>> parts = Split(train=torch.tensor([0, 2]), val=torch.tensor([1]), test=torch.tensor([3]))
+        >>> parts.view(torch.tensor([10, 11, 12, 13]), "train")
+        View(values=tensor([10, 12]), part='train', index=tensor([0, 2]))
+    """
+
+    values: Tensor
+    part: str
+    index: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,30 @@ class Split:
     train: Tensor
     val: Tensor
     test: Tensor
+
+    def view(self, x: Tensor, part: str) -> View:
+        """Take the examples of one part and mark them as such.
+
+        Args:
+            x: (N, ...) all examples that were split: inputs, targets, or anything in their order.
+            part: "train", "val" or "test".
+
+        Returns:
+            The examples, which every ``fit`` takes if they are the training part and refuses if not.
+
+        Raises:
+            ValueError: there is no such part, or x is too short to be what was split.
+        """
+        if part not in NAMES:
+            raise ValueError(f"a part must be one of {', '.join(NAMES)}: it is {part!r}.")
+        indices = torch.cat([self.train, self.val, self.test])
+        if len(indices) and len(x) <= int(indices.max()):
+            raise ValueError(
+                f"x must hold all examples that were split, {int(indices.max()) + 1} at least: it has "
+                f"{len(x)}; pass the whole data, not a part of them."
+            )
+        index = getattr(self, part)
+        return View(x[index.to(x.device)], part, index)
 
 
 def split(

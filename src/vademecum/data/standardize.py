@@ -30,7 +30,19 @@ References:
 import torch
 from torch import Tensor, nn
 
-from ._statistics import beside, blocks, floating, refuse_second_fit, require_fitted, require_shape, resume
+from . import _statistics as shared
+from ._statistics import (
+    beside,
+    blocks,
+    floating,
+    refuse_second_fit,
+    require_fitted,
+    require_more_than,
+    require_shape,
+    resume,
+    training_part,
+)
+from .split import View
 
 __all__ = ["Standardize"]
 
@@ -96,11 +108,11 @@ class Standardize(nn.Module):
             self._mu = self.mean.cpu().double()
             self._M = self.std.cpu().double().square() * (self._n - self.correction)
 
-    def fit(self, x: Tensor) -> "Standardize":
+    def fit(self, x: Tensor | View) -> "Standardize":
         """Compute the statistics of the training part.
 
         Args:
-            x: (N, F, ...) with F at `dim`; of any type.
+            x: (N, F, ...) with F at `dim`; of any type; or a view of the training part.
 
         Returns:
             The module itself.
@@ -109,18 +121,19 @@ class Standardize(nn.Module):
         refuse_second_fit(self)
         return self.partial_fit(x)
 
-    def partial_fit(self, x: Tensor) -> "Standardize":
+    def partial_fit(self, x: Tensor | View) -> "Standardize":
         """Add a block of the training part to the statistics; the order of the blocks does not matter.
 
+        A block that is refused changes nothing.
+
         Args:
-            x: (n, F, ...) with F at `dim`; of any type.
+            x: (n, F, ...) with F at `dim`; of any type; or a view out of the training part.
 
         Returns:
             The module itself.
 
-        Raises:
-            ValueError: x has another shape, is empty, or is not finite; nothing is changed then.
         """
+        x = training_part(x)
         n, mu, M = self._n, self._mu, self._M
         for block in blocks(x, dim=self.dim, num_features=self.num_features):
             n_b, mu_b = len(block), block.mean(dim=0)
@@ -129,11 +142,7 @@ class Standardize(nn.Module):
             mu = mu + delta * (n_b / (n + n_b))
             M = M + M_b + delta.square() * (n * n_b / (n + n_b))
             n += n_b
-        if n <= self.correction:
-            raise ValueError(
-                f"the variance needs more than {self.correction} values a feature: x has {n}; pass more, or "
-                "correction=0."
-            )
+        require_more_than(self.correction, n)
         self._n, self._mu, self._M = n, mu, M
         # What is left of a constant feature after rounding; Chan, Golub and LeVeque bound it by this.
         epsilon = torch.finfo(torch.float64).eps
@@ -177,6 +186,10 @@ class Standardize(nn.Module):
         require_shape(x, dim=self.dim, num_features=self.num_features)
         scale = (self.std.square() + self.eps).sqrt() if self.eps else self.std
         return floating(x, self.mean), beside(scale.where(scale > 0, 1.0), x, dim=self.dim)
+
+    transform = shared.transform
+    fit_transform = shared.fit_transform
+    inverse_transform = shared.inverse_transform
 
     def extra_repr(self) -> str:
         """Show what the module was made with.

@@ -28,8 +28,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._statistics import refuse_second_fit, require_fitted, require_shape, resume
+from . import _statistics as shared
+from ._statistics import refuse_second_fit, require_fitted, require_shape, resume, training_part
 from .sources import Feature
+from .split import View
 from .standardize import Standardize
 
 __all__ = ["TableEncoder"]
@@ -91,20 +93,21 @@ class TableEncoder(nn.Module):
         self.fitted = int(self.count) > 0
         self.flagged = self.gaps.nonzero().flatten().tolist()
 
-    def fit(self, x: Tensor) -> "TableEncoder":
+    def fit(self, x: Tensor | View) -> "TableEncoder":
         """Compute medians and scales of the training rows.
 
         Args:
-            x: (N, F) rows, NaN where a value is missing.
+            x: (N, F) rows, NaN where a value is missing; or a view of the training part.
 
         Returns:
             The module itself.
 
         Raises:
-            ValueError: the module is fitted already; x has another shape or no rows; a numeric column has no
-                value or an infinite one.
+            ValueError: the module is fitted already; x has another shape or no rows, or is a view of another
+                part; a numeric column has no value or an infinite one.
         """
         refuse_second_fit(self)
+        x = training_part(x)
         require_shape(x, dim=1, num_features=len(self.features))
         if not len(x):
             raise ValueError(
@@ -154,6 +157,9 @@ class TableEncoder(nn.Module):
             index = torch.arange(len(self.features[i].categories), device=x.device, dtype=x.dtype)
             columns.append((x[:, i : i + 1] == index).to(x.dtype))  # NaN equals nothing
         return torch.cat(columns, dim=1)
+
+    transform = shared.transform
+    fit_transform = shared.fit_transform
 
     @property
     def output_names(self) -> tuple[str, ...]:
