@@ -292,7 +292,7 @@ def moved(run: Sequence[nn.Module], given: Augmented, generator: torch.Generator
     matrices = [
         step.matrix(len(given.x), *given.x.shape[-2:], generator=generator)  # type: ignore[operator]
         for step in run
-    ]  # type: ignore[operator]
+    ]
     product = matrices[0]
     for matrix in matrices[1:]:
         product = matrix @ product

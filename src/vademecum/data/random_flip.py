@@ -26,18 +26,13 @@ __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
 
 
 def mirrored(x: Tensor, chosen: Tensor, dim: int) -> Tensor:
-    """Mirror the chosen examples along a dimension, in one pass over the pixels."""
-    if x.device.type == "cpu" and x[:1].numel() > LARGE:
+    """Mirror the chosen examples along a dimension."""
+    if x.device.type == "cpu" and x[:1].numel() > LARGE:  # one pass over the pixels in place of two
         y = torch.empty_like(x)
         for new, old, turn in zip(y, x, chosen.tolist(), strict=True):
             new.copy_(old.flip(dim) if turn else old)
         return y
-    n = x.shape[dim]
-    place = torch.arange(n, device=x.device)
-    place = torch.where(chosen.to(x.device)[:, None], n - 1 - place, place)  # (B, n)
-    shape = [len(x)] + [1] * (x.ndim - 1)
-    shape[dim] = n
-    return x.gather(dim, place.view(shape).expand(x.shape))
+    return torch.where(chosen.to(x.device).view(-1, *[1] * (x.ndim - 1)), x.flip(dim), x)
 
 
 def flip_matrix(count: int, p: float, axis: int, generator: torch.Generator | None) -> Tensor:
