@@ -186,7 +186,7 @@ def _opened(model: nn.Module) -> set[str]:
     chains = {path: _layers_in(part) for path, part in model.named_modules() if isinstance(part, Chain)}
     length, opened, longest = max(chains.values(), default=0), {""}, list[str]()
     for path, layers in chains.items():
-        if layers == length > 1 and not any(path.startswith(f"{above}.") for above in longest):
+        if layers == length > 1 and not any(not above or path.startswith(f"{above}.") for above in longest):
             longest.append(path)
             steps = path.split(".")
             opened |= {".".join(steps[:depth]) for depth in range(1, len(steps) + 1)}
@@ -198,9 +198,7 @@ def _opened(model: nn.Module) -> set[str]:
     return opened
 
 
-def _units(
-    part: nn.Module, path: str, opened: set[str]
-) -> Iterator[tuple[str, nn.Module | nn.Parameter]]:
+def _units(part: nn.Module, path: str, opened: set[str]) -> Iterator[tuple[str, nn.Module | nn.Parameter]]:
     """Walk over what is grouped as a whole, with its path."""
     inner = [(name, child) for name, child in part.named_children() if _carries(child)]
     if not inner:

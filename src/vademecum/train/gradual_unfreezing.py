@@ -3,13 +3,13 @@ r"""Gradual unfreezing: train the head alone, then thaw one layer an epoch, from
 Use it to fine-tune a trained network on little data: by the time a lower layer moves, what lies above it no longer
 sends it the gradient of random weights.
 
-$$ \text{in epoch } k = 0, 1, \dots: \quad \text{the layers } L, L - 1, \dots, L - k \text{ train, the others are frozen} $$
+$$ \text{in epoch } k = 0, 1, \dots \text{ the layers } L, L - 1, \dots, L - k \text{ train, the others are frozen} $$
 
 Also called: ULMFiT's unfreezing, chain-thaw in a variant that trains one layer at a time.
 Departures: frozen layers stop their running statistics and other buffers too (see `freeze`), of which the paper's LSTM
     has none.
-Pitfalls: build the optimizer over all parameters, as `discriminative_groups` does: one that was built over the trainable
-    ones alone never sees the others. A schedule goes on while layers are thawed, so the last ones start at a low rate.
+Pitfalls: build the optimizer over all parameters, as `discriminative_groups` does: one that was built over those that
+    train at first never sees the others. A schedule goes on while layers are thawed, so the last ones start at a low rate.
     Distributed training must be told that some parameters get no gradient.
 Claim: none, because by itself it changes the accuracy on the digits by less than the seeds do; see `freeze_first` for
     what freezing does there.
