@@ -1,5 +1,29 @@
-"""What changes any training: when to stop, how fast to learn."""
+"""What changes any training: what trains when, how fast, for how long, and what is averaged."""
 
+from .accumulation import accumulate as accumulate
+from .discriminative import discriminative_groups as discriminative_groups
+from .discriminative import layer_groups as layer_groups
 from .early_stopping import EarlyStopping as EarlyStopping
+from .ensemble import Ensemble as Ensemble
+from .ensemble import disagreement as disagreement
+from .ensemble import stacked_outputs as stacked_outputs
+from .freeze import drift as drift
+from .freeze import freeze as freeze
+from .freeze import frozen as frozen
+from .freeze import new_parameters as new_parameters
+from .freeze import thaw as thaw
+from .freeze_first import freeze_first as freeze_first
+from .gradual_unfreezing import GradualUnfreezing as GradualUnfreezing
 from .learning_rate_range import RangeTest as RangeTest
 from .learning_rate_range import learning_rate_range as learning_rate_range
+from .overfit_subset import OverfitSubset as OverfitSubset
+from .overfit_subset import overfit_subset as overfit_subset
+from .snapshot_ensemble import Snapshots as Snapshots
+from .variable_bptt import Window as Window
+from .variable_bptt import variable_bptt as variable_bptt
+from .weight_averaging import SWALR as SWALR
+from .weight_averaging import AveragedModel as AveragedModel
+from .weight_averaging import get_ema_avg_fn as get_ema_avg_fn
+from .weight_averaging import get_ema_multi_avg_fn as get_ema_multi_avg_fn
+from .weight_averaging import get_swa_avg_fn as get_swa_avg_fn
+from .weight_averaging import get_swa_multi_avg_fn as get_swa_multi_avg_fn
