@@ -38,7 +38,7 @@ def fit(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Recipe fields, such as --set norm=group dropout=0.5; see --fields.",
+            help="Recipe fields, such as --set norm=group augment=crop,flip regularize=max_norm:3; see --fields.",
         ),
     ] = [],  # noqa: B006
     epochs: Annotated[int | None, typer.Option(help="Passes over the training part at most.")] = None,
@@ -48,10 +48,22 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder; runs/<data>-<n> by default.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="RUN|WEIGHTS", help="Start from a finished run's net, or from a safetensors file."
+        ),
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|small_similar|...", help="With --from: how much is trained again; auto finds out."
+        ),
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="Train in N processes on this machine (data parallel).")
     ] = None,
-    fields: Annotated[bool, typer.Option("--fields", help="List the recipe's fields and end.")] = False,
+    fields: Annotated[bool, typer.Option("--fields", help="Explain the recipe's fields and end.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network on your data, test it once, explain its mistakes, and write a report.
@@ -61,15 +73,19 @@ def fit(
     weights in the end. A function given as FILE:FUNCTION is called with as much as it accepts of input_shape and
     num_outputs, by keyword.
 
+    --set takes any field of the recipe, and for many of them any technique of the shelf with its arguments, such as
+    augment=crop:4,flip or regularize=max_norm:3; --fields explains them all on one page.
+
     Exit code 0: done; 2: unusable input; 130 or 143: stopped by Ctrl-C or a termination, and saved.
 
-    Example: vade fit flowers.csv --target species --set norm=layer --set dropout=0.3
+    Example: vade fit flowers.csv --target species --set norm=layer dropout=0.3 schedule=slanted ensemble=5
     """
     from vademecum.lab.recipe import Recipe
 
     if fields:
-        for name, meaning in Recipe.meanings().items():
-            say(f"{name:<19} {meaning}")
+        from vademecum.lab.fields_page import fields_page
+
+        say(fields_page())
         return
     place, more = _data_and_settings(data or [], set_)
     if "WORLD_SIZE" not in os.environ and (count := processes or asked_of_launcher()) != 1:
@@ -82,6 +98,8 @@ def fit(
         "model": model,
         "epochs": epochs,
         "seed": seed,
+        "pretrained": from_,
+        "scenario": scenario,
     }
     changes = {name: value for name, value in named.items() if value is not None}
     if resume is not None and (changes or more or recipe):
@@ -90,8 +108,12 @@ def fit(
         )
     chosen = None
     if resume is None:
+        from vademecum.lab.pretrained import net_fields
+
         start = Recipe() if recipe is None else Recipe.from_toml(_text(recipe))
-        chosen = start.changed(changes).with_settings(more)
+        if from_ is not None:
+            start = start.changed(net_fields(from_))
+        chosen = start.changed({**changes, **Recipe.settings(more)})
 
     from vademecum.lab import Console, Interrupted
     from vademecum.lab import fit as run

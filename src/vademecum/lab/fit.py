@@ -25,6 +25,7 @@ from .finish import calibrate, finish, write_report
 from .loop import Loop
 from .prepare import Prepared, prepare
 from .recipe import Recipe
+from .rehearsal import rehearse
 from .run_folder import RunFolder
 from .surroundings import catch_signals, make_accelerator, on_main, reproducible
 
@@ -129,6 +130,8 @@ def fit(
         prepared = prepare(recipe)
         if earlier is not None:
             _refuse_other_data(earlier, prepared)
+        else:
+            rehearse(prepared)
         folder = RunFolder(on_main(accelerator, lambda: _open(earlier, recipe, out)))
         with _closing(folder, accelerator, console):
             return _run(folder, prepared, accelerator, console, command)
@@ -300,6 +303,8 @@ def _open(earlier: RunFolder | None, recipe: Recipe, out: str | Path | None) -> 
         here["data"] = os.path.abspath(recipe.data)  # the recipe must serve from anywhere
     if ":" in recipe.model:
         here["model"] = os.path.abspath(recipe.model)
+    if recipe.pretrained:
+        here["pretrained"] = os.path.abspath(recipe.pretrained)
     return RunFolder.create(out, recipe.changed(here)).path
 
 

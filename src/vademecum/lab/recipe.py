@@ -196,16 +196,28 @@ class Recipe:
         Returns:
             The copy.
 
+        Example:
+            >>> recipe = Recipe().with_settings(["norm=group", "learning_rate=3e-4", "clip=norm:0.5"])
+            >>> recipe.norm, recipe.learning_rate, recipe.clip
+            ('group', 0.0003, 'norm:0.5')
+        """
+        return self.changed(self.settings(settings))
+
+    @classmethod
+    def settings(cls, settings: Iterable[str]) -> dict[str, Any]:
+        """Read settings as they are written on the command line.
+
+        Args:
+            settings: ``name=value`` each.
+
+        Returns:
+            Values by field name, not yet checked.
+
         Raises:
             InputError: a setting has no ``=``.
             UnknownNameError: there is no such field.
-
-        Example:
-            >>> recipe = Recipe().with_settings(["norm=group", "learning_rate=3e-4"])
-            >>> recipe.norm, recipe.learning_rate
-            ('group', 0.0003)
         """
-        rules = {f.name: f.metadata["rule"] for f in fields(self)}
+        rules = {f.name: f.metadata["rule"] for f in fields(cls)}
         values = {}
         for setting in settings:
             name, equals, text = setting.partition("=")
@@ -217,7 +229,7 @@ class Recipe:
             if name not in rules:
                 raise UnknownNameError("recipe field", name, rules)
             values[name] = rules[name].read(text.strip())
-        return self.changed(values)
+        return values
 
     def to_toml(self) -> str:
         """Write the recipe down, with the meaning of each field beside it.

@@ -1,51 +1,49 @@
 """One step on a copy, before anything is written: what cannot work together says so here, and not after an hour."""
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
-
-import torch
-from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
 from vademecum._torch.streams import same_streams
 
 from .loop import Loop, Part
-from .objective import Objective
-from .recipe import Recipe
-from .stages import Stages
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from .prepare import Prepared
 
 __all__ = ["rehearse"]
 
 FEW = 8  # examples of the step
 
 
-def rehearse(
-    model: nn.Module, objective: Objective, part: Part, recipe: Recipe, *, accelerator: "Accelerator"
-) -> None:
-    """Take one step of a recipe on a copy of the model.
+class _Alone:
+    """What a loop wants of an accelerator, for one process on the CPU in full precision."""
+
+    process_index, num_processes, scaler = 0, 1, None
+
+    def prepare(self, model):  # type: ignore[no-untyped-def]
+        return model
+
+    def backward(self, loss):  # type: ignore[no-untyped-def]
+        loss.backward()
+
+
+def rehearse(prepared: Prepared) -> None:
+    """Take one step of a run on a copy of its model.
 
     Args:
-        model: left as it is, as are the random streams.
-        objective: what is minimized.
-        part: examples of the training part.
-        recipe: of the run.
-        accelerator: of this process alone.
+        prepared: left as it is, as are the random streams.
 
     Raises:
         InputError: the parts of the recipe do not work together on these data.
     """
+    part = prepared.part("train")
     few = Part(part.x[:FEW], part.y[:FEW])
-    short = recipe.changed({"batch_size": FEW, "accumulate": 1, "ensemble": 1})
+    recipe = prepared.recipe.changed({"batch_size": FEW, "accumulate": 1})
     with same_streams():
         try:
             loop = Loop(
-                deepcopy(model), deepcopy(objective), few, few, recipe=short, rate=1e-4, accelerator=accelerator
-            )
-            for _ in loop.steps():
-                break
+                deepcopy(prepared.model), deepcopy(prepared.objective), few, few, recipe=recipe, rate=1e-4,
+                accelerator=_Alone(),
+            )  # fmt: skip
+            next(loop.steps())
         except InputError:
             raise
         except (ValueError, TypeError, RuntimeError) as error:
