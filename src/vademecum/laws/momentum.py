@@ -29,7 +29,7 @@ from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 
 def by_the_paper(x: list[float], gradient: Gradient, rates: list[float], mu: float, decay: float) -> Path:
-    """v = mu v - lr g, then x + v; AlexNet's decay stands with the gradient."""
+    """The velocity mu v - lr g, then x + v; AlexNet's decay stands with the gradient."""
     v, path = [0.0] * len(x), []
     for t, rate in enumerate(rates):
         g = gradient(x, t)

@@ -11,7 +11,7 @@ from ._suite import Build, Draw, Law, Pair, Suite, Twin
 
 
 def by_the_paper(x: list[float], gradient: Gradient, lr: float) -> Path:
-    """x - lr g, coordinate by coordinate."""
+    """Take lr g from x, coordinate by coordinate."""
     path: Path = []
     for t in range(STEPS):
         g = gradient(x, t)
