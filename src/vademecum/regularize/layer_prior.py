@@ -114,7 +114,9 @@ def sample_prior(
             drawn = {}
             for name, parameter in model.named_parameters():
                 noise = torch.empty_like(parameter).normal_(generator=generator)
-                drawn[name] = noise / torch.as_tensor(matched[name]).sqrt()
+                drawn[name] = (
+                    noise * torch.as_tensor(matched[name], dtype=noise.dtype, device=noise.device).rsqrt()
+                )
             outputs.append(functional_call(model, drawn, (x,)))
     return torch.stack(outputs)
 
@@ -160,7 +162,10 @@ def transform_inputs_outputs(
             "transform the layers that meet inputs and outputs by hand."
         )
     first, last = parts[0], parts[-1]
-    a, b, c, d = (torch.as_tensor(number).to(first.weight) for number in (a, b, c, d))
+    a, b, c, d = (
+        torch.as_tensor(number, dtype=first.weight.dtype, device=first.weight.device)
+        for number in (a, b, c, d)
+    )
     if not bool((a != 0).all()):
         raise ValueError("a must not be 0: an input would be lost; give the scale of each input.")
     for layer, shift, name in ((first, b, "b"), (last, d, "d")):
