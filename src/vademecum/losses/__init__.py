@@ -8,6 +8,8 @@ from .gaussian_likelihood import fit_precision as fit_precision
 from .gaussian_likelihood import gaussian_nll as gaussian_nll
 from .label_smoothing import smoothed_target as smoothed_target
 from .label_smoothing import smoothing_floor as smoothing_floor
+from .large_margin import LargeMarginLoss as LargeMarginLoss
+from .large_margin import margin_distance as margin_distance
 from .multiclass_hinge import MulticlassHingeLoss as MulticlassHingeLoss
 from .multiclass_hinge import multiclass_hinge as multiclass_hinge
 from .softmax_cross_entropy import CrossEntropyLoss as CrossEntropyLoss
