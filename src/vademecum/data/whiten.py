@@ -21,7 +21,9 @@ Pitfalls: the divisor is the root of the eigenvalue, not the eigenvalue. Directi
     unit of the data squared: for pixels up to 255 the default is next to nothing. Whiten after the split, with
     the training mean. F features take F x F matrices, two of them in the saved model. Equal eigenvalues leave
     PCA's directions open; ZCA does not depend on them.
-Claim: a linear softmax at the best of seven learning rates.
+Claim: on diabetes plain descent on a linear model ends ten times nearer to the least-squares solution than on
+    standardized features, which does not show in the error on new examples. On pixels of digits a linear
+    classifier gains nothing (log of 2026-11-24).
 Peer: scikit-learn's PCA(whiten=True) and ledoit_wolf; for ZCA and Cholesky none.
 
 References:
@@ -198,9 +200,9 @@ class Whiten(nn.Module):
         require_shape(x, dim=self.dim, num_features=self.num_features)
         return x.movedim(self.dim, -1)
 
-    def _back(self, z: Tensor, like: Tensor) -> Tensor:
-        """The shape that the input had."""
-        return z.reshape(like.shape) if self.dim is None else z.movedim(-1, self.dim)
+    def _back(self, rows: Tensor, like: Tensor) -> Tensor:
+        """The features where the input had them."""
+        return rows.reshape(like.shape) if self.dim is None else rows.movedim(-1, self.dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Whiten.
@@ -213,9 +215,8 @@ class Whiten(nn.Module):
 
         """
         require_fitted(self)
-        x = floating(x, self.mean)
-        z = product(self._laid_out(x) - self.mean, self.whitening.T)
-        return self._back(z, x).to(x.dtype)
+        rows = floating(self._laid_out(x), self.mean)
+        return self._back(product(rows - self.mean, self.whitening.T).to(rows.dtype), x)
 
     def inverse(self, z: Tensor) -> Tensor:
         """Undo the whitening.
@@ -228,9 +229,8 @@ class Whiten(nn.Module):
 
         """
         require_fitted(self)
-        z = floating(z, self.mean)
-        x = product(self._laid_out(z), self.dewhitening.T) + self.mean
-        return self._back(x, z).to(z.dtype)
+        rows = floating(self._laid_out(z), self.mean)
+        return self._back((product(rows, self.dewhitening.T) + self.mean).to(rows.dtype), z)
 
     transform = shared.transform
     fit_transform = shared.fit_transform
