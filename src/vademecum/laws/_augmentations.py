@@ -76,7 +76,11 @@ def share(hits: Tensor, p: float) -> Pair:
 def ramps(count: int, height: int, width: int) -> Tensor:
     """(count, 2, H, W) images whose pixels say where they lie: x and y in pixels from the center."""
     x, y = torch.arange(width) + 0.5 - width / 2, torch.arange(height) + 0.5 - height / 2
-    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)]).double().repeat(count, 1, 1, 1)
+    return (
+        torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
+        .double()
+        .repeat(count, 1, 1, 1)
+    )
 
 
 def rectangle(height: int, width: int, box: tuple[int, int, int, int]) -> Tensor:
@@ -96,7 +100,7 @@ def extent(picture: Tensor) -> Tensor:
     return torch.stack([columns[0, 0], rows[0, 0], columns[-1, 0] + 1, rows[-1, 0] + 1]).double()
 
 
-BOX = (6, 9, 17, 14)
+BOX = (6, 5, 17, 10)
 
 
 def scene(count: int = 16) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -172,7 +176,12 @@ ROUNDED = Law(
     whole_numbers_are_rounded, EXACT,
 )  # fmt: skip
 FOLLOW = (
-    Law("boxes_follow", "A box after the change is the box of the changed pixels, to one pixel.", boxes_follow, PIXEL),
+    Law(
+        "boxes_follow",
+        "A box after the change is the box of the changed pixels, to one pixel.",
+        boxes_follow,
+        PIXEL,
+    ),
     Law("masks_follow", "Masks move with the pixels and hold no new labels.", masks_follow, PIXEL),
 )
 RANGE = Law(
@@ -192,7 +201,9 @@ def changed(right: Right, **methods: Callable[..., object]) -> Right:
 
 
 def one_draw(right: Right) -> Right:
-    def forward(self: nn.Module, x: Tensor, *, generator: torch.Generator | None = None, **named: object) -> object:
+    def forward(
+        self: nn.Module, x: Tensor, *, generator: torch.Generator | None = None, **named: object
+    ) -> object:
         seed = int(torch.randint(1 << 30, (), generator=generator))
         if not len(x) or named or not self.training:
             return right.forward(self, x, generator=generator, **named)
@@ -278,7 +289,11 @@ def masks_stay(right: Right) -> Right:
 def everywhere(right: Right) -> tuple[Twin, ...]:
     """Twins for `EVERYWHERE`."""
     return (
-        Twin("one_draw", one_draw(right), "you draw one parameter for the whole batch; each example has its own."),
+        Twin(
+            "one_draw",
+            one_draw(right),
+            "you draw one parameter for the whole batch; each example has its own.",
+        ),
         Twin("always_random", always_random(right), "you change the batch in evaluation too."),
         Twin("own_stream", own_stream(right), "you do not draw from the generator that is given."),
         Twin("in_place", in_place(right), "you overwrite your input."),

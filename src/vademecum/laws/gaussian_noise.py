@@ -9,7 +9,17 @@ from torch import Tensor, nn
 from vademecum.data.gaussian_noise import GaussianNoise
 
 from ._augmentations import (
-    EVERYWHERE, RANGE, ROUNDED, SIGMAS, call, changed, everywhere, ignored_range, interface, oblong, truncated,
+    EVERYWHERE,
+    RANGE,
+    ROUNDED,
+    SIGMAS,
+    call,
+    changed,
+    everywhere,
+    ignored_range,
+    interface,
+    oblong,
+    truncated,
     z_of_mean,
 )  # fmt: skip
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
@@ -62,11 +72,15 @@ def _scaled(factor: float) -> type[nn.Module]:
     return changed(GaussianNoise, forward=forward)
 
 
-def _variance(self: GaussianNoise, std: float = 0.1, *, p: float = 1.0, max_value: float | None = None) -> None:
+def _variance(
+    self: GaussianNoise, std: float = 0.1, *, p: float = 1.0, max_value: float | None = None
+) -> None:
     GaussianNoise.__init__(self, std**2, p=p, max_value=max_value)
 
 
-def _uniform(self: GaussianNoise, x: Tensor, *, generator: torch.Generator | None = None, **named: object) -> Tensor:
+def _uniform(
+    self: GaussianNoise, x: Tensor, *, generator: torch.Generator | None = None, **named: object
+) -> Tensor:
     y = GaussianNoise.forward(self, x, generator=generator)
     if not self.training or self.std == 0 or x.ndim == 2:
         return y

@@ -63,7 +63,9 @@ def _rescaled(self: PixelDrop, x: Tensor, **named: object) -> Tensor:
     return torch.where(y == self.fill, y, y / (1 - self.p)) if self.training else y
 
 
-def _a_mask_each(self: PixelDrop, x: Tensor, *, generator: torch.Generator | None = None, **named: object) -> Tensor:
+def _a_mask_each(
+    self: PixelDrop, x: Tensor, *, generator: torch.Generator | None = None, **named: object
+) -> Tensor:
     if not self.training:
         return x
     dropped = torch.rand(x.shape, generator=generator) < self.p
@@ -74,11 +76,15 @@ def _fills_with_zero(self: PixelDrop, p: float = 0.1, *, fill: float = 0.0) -> N
     PixelDrop.__init__(self, p)
 
 
-def _rows_at_once(self: PixelDrop, x: Tensor, *, generator: torch.Generator | None = None, **named: object) -> Tensor:
+def _rows_at_once(
+    self: PixelDrop, x: Tensor, *, generator: torch.Generator | None = None, **named: object
+) -> Tensor:
     if not self.training:
         return x
     shape = (len(x), 1, *x.shape[2:-1], 1) if x.ndim == 4 else (len(x), 1)
-    return torch.where(torch.rand(shape, generator=generator) < self.p, torch.tensor(self.fill, dtype=x.dtype), x)
+    return torch.where(
+        torch.rand(shape, generator=generator) < self.p, torch.tensor(self.fill, dtype=x.dtype), x
+    )
 
 
 def _copies(self: PixelDrop, x: Tensor, **named: object) -> Tensor:

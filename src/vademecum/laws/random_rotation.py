@@ -10,8 +10,23 @@ from torch.nn import functional as F
 from vademecum.data.random_rotation import RandomRotation
 
 from ._augmentations import (
-    COUNT, EVERYWHERE, FOLLOW, RESAMPLED, ROUNDED, SIGMAS, bilinear, call, changed, everywhere, following,
-    interface, masks_interpolated, oblong, ramps, truncated, uniform_moments,
+    COUNT,
+    EVERYWHERE,
+    FOLLOW,
+    RESAMPLED,
+    ROUNDED,
+    SIGMAS,
+    bilinear,
+    call,
+    changed,
+    everywhere,
+    following,
+    interface,
+    masks_interpolated,
+    oblong,
+    ramps,
+    truncated,
+    uniform_moments,
 )  # fmt: skip
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
@@ -75,9 +90,11 @@ def _one_side(self: RandomRotation, degrees: object = 15.0, **named: object) -> 
 
 
 def _grid_twin(*, align_corners: bool, shape: bool, mode: str = "bilinear") -> type:
-    """torch's affine_grid, with its two traps: align_corners, and the oblong image in coordinates from -1 to 1."""
+    """Torch's affine_grid, with its two traps: align_corners, and the oblong image in coordinates from -1 to 1."""
 
-    def forward(self: RandomRotation, x: Tensor, *, generator: torch.Generator | None = None, boxes=None, masks=None) -> object:
+    def forward(
+        self: RandomRotation, x: Tensor, *, generator: torch.Generator | None = None, boxes=None, masks=None
+    ) -> object:
         if not self.training or boxes is not None:
             return RandomRotation.forward(self, x, boxes=boxes, masks=masks, generator=generator)
         h, w = x.shape[-2:]
