@@ -9,7 +9,7 @@ Also called: ULMFiT's unfreezing, chain-thaw in a variant that trains one layer 
 Departures: frozen layers stop their running statistics and other buffers too (see `freeze`), of which the paper's LSTM
     has none.
 Pitfalls: build the optimizer over all parameters, as `discriminative_groups` does: one that was built over those that
-    train at first never sees the others. A schedule goes on while layers are thawed, so the last ones start at a low rate.
+    train at first never sees the others. A schedule goes on while layers are thawed, so the last ones start low.
     Distributed training must be told that some parameters get no gradient.
 Claim: none, because by itself it changes the accuracy on the digits by less than the seeds do; see `freeze_first` for
     what freezing does there.

@@ -11,7 +11,8 @@ Departures: none.
 Pitfalls: snapshots are less diverse than nets from different starts, and the first ones are worse: keep the last few.
     With a rate too low to leave the minimum the members are near copies (`disagreement` shows it). A net with batch
     normalization brings each snapshot's own statistics along.
-Claim: none, because on the digits a snapshot ensemble and its last member differ by less than the seeds do.
+Claim: on 300 digits, five snapshots together have a lower cross-entropy than the last of them, at the same accuracy.
+    Against the same training in one cycle the outcome depends on the seed.
 Peer: torch's CosineAnnealingWarmRestarts, whose rates the laws find equal where the cycles are whole.
 
 References:
