@@ -150,6 +150,26 @@ class Console:
         else:
             self.heading("train", text + ("  best" if best else ""))
 
+    def calibrated(self, found: Mapping[str, Any]) -> None:
+        """Say what became of the temperature.
+
+        Args:
+            found: what ``run.json`` keeps of it.
+        """
+        why = found.get("temperature_reason")
+        self.heading("calibrate", f"temperature {found['temperature']:.3g}" + (f": {why}" if why else ""))
+
+    def transferred(self, facts: Mapping[str, Any] | None) -> None:
+        """Say from what the run starts, and what is trained again.
+
+        Args:
+            facts: ``transfer`` of ``run.json``; None where it starts from scratch.
+        """
+        if facts is not None:
+            self.heading("from", f"{facts['origin']}; new: {', '.join(facts['new']) or 'nothing'}")
+            for reason in facts["reasons"]:
+                self.say(reason, indent=9)
+
     def result(self, evaluation: Evaluation, *, things: str, facts: Mapping[str, Any], report: str) -> None:
         """Print the table at the end.
 

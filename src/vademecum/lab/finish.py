@@ -6,6 +6,7 @@ import shutil
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +15,20 @@ from torch import Tensor, nn
 from vademecum import cite, data, losses, train
 from vademecum._core import refs
 from vademecum._core.cards import all_cards
+from vademecum.data import Policy
 from vademecum.explain import saliency
 
 from . import figures, report
 from .checkpoint import Row, detached
 from .evaluate import Evaluation, evaluate
-from .loop import Part, policy_of, predict
+from .loop import Part, predict
 from .prepare import Prepared
 from .run_folder import RunFolder, write_whole
 
 __all__ = ["calibrate", "finish"]
 
 
-def calibrate(model: nn.Module, prepared: Prepared, val: Part) -> float | None:
+def calibrate(model: nn.Module, prepared: Prepared, val: Part) -> dict[str, Any]:
     """Fit the temperature on the validation part, where the recipe leaves it to that.
 
     Args:
@@ -35,13 +37,16 @@ def calibrate(model: nn.Module, prepared: Prepared, val: Part) -> float | None:
         val: the validation part, on the model's device.
 
     Returns:
-        The temperature; None where there is none to fit.
+        What ``run.json`` keeps of it: the temperature, and why it is 1 where none could be fitted.
     """
     if prepared.recipe.temperature != "auto":
-        return None
-    found = losses.fit_temperature(predict(model, val.x), val.y.cpu())
+        return {}
+    try:
+        found = losses.fit_temperature(predict(model, val.x), val.y.cpu())
+    except ValueError as error:
+        return {"temperature": 1.0, "temperature_reason": str(error)}
     model.get_buffer("temperature.temperature").fill_(found)
-    return found
+    return {"temperature": found}
 
 
 def finish(
@@ -121,8 +126,7 @@ def _papers(prepared: Prepared, model: nn.Module, *, images: bool) -> tuple[str,
     used += [train.transfer_plan] if prepared.transfer is not None else []
     used += [losses.fit_temperature] if recipe.temperature == "auto" else []
     used += [saliency] if images else []
-    if (policy := policy_of(recipe, prepared.part("train").x)) is not None:
-        used += [type(step) for step in policy.modules()]
+    used += [] if recipe.augment == "none" else [type(step) for step in Policy.parse(recipe.augment).modules()]
     cards = all_cards()
     slugs = [choice.part.slug for choice in recipe.chosen() if choice.part.slug]
     keys = {reference.key for slug in slugs for reference in cards[slug].references}

@@ -149,6 +149,7 @@ def _run(
         facts = prepared.facts()
         folder.note(status="running", **_circumstances(accelerator, folder.facts, command), **facts)
         console.prepared(facts)
+        console.transferred(facts["transfer"])
         return checkpoint.progress.rate if checkpoint else look_before(folder, prepared, train, console)
 
     prepared.model.to(device)
@@ -177,8 +178,9 @@ def _run(
     model = prepared.combined(kept).to(device)
 
     def conclude() -> dict[str, Any]:
-        if (temperature := calibrate(model, prepared, val)) is not None:
-            folder.note(temperature=temperature)
+        if calibrated := calibrate(model, prepared, val):
+            folder.note(**calibrated)
+            console.calibrated(calibrated)
         evaluation = finish(folder, prepared, model, prepared.part("test", device), history)
         folder.note(
             status="finished", training=_training(prepared.recipe, history), seconds=history[-1].seconds

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
 from vademecum._torch.modes import evaluating
-from vademecum.data import Policy, epoch_order
+from vademecum.data import epoch_order
 from vademecum.nn import ConcreteDropout, concrete_dropout_penalty
 from vademecum.train import EarlyStopping, Snapshots
 
+from .augmenting import Augmenting
 from .averaging import Averaging
 from .checkpoint import (
     Checkpoint,
@@ -150,7 +151,7 @@ class Loop:
             ramp=dropping(recipe.dropout, len(train)).ramp, accelerator=accelerator,
         )  # fmt: skip
         self._averaging = Averaging(model, recipe, total_steps=total, steps_per_epoch=self.steps_per_epoch)
-        self._policy = policy_of(recipe, train.x)
+        self._augment = Augmenting(model, recipe, train.x)
         # Each cycle of snapshots ends in a minimum: there is no one best epoch to stop after.
         patience = 0 if self._snapshots is not None else recipe.patience
         self._stopping = EarlyStopping(patience or recipe.epochs + 1)
@@ -214,9 +215,8 @@ class Loop:
     def _backward(self, part: Tensor, *, share: float, step: int) -> None:
         """Add the gradient of some examples."""
         x, y = self._train.x.index_select(0, part), self._train.y.index_select(0, part)
-        if self._policy is not None:
-            place = ("augment", step, self._rank, int(part[0]))
-            x = self._policy(x, generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, *place)))
+        if self._augment.policy is not None:
+            x = self._augment(x, seed_of(self.recipe.seed, "augment", step, self._rank, int(part[0])))
         output, loss = self._objective.train(self._wrapped, x, y)
         self._loss_sum.add_(loss.detach(), alpha=len(part))
         for penalty in self._penalties:
@@ -353,21 +353,6 @@ class Loop:
                 f"the loss must stay finite: it became {loss} in epoch {max(self.epoch, 1)} at a peak learning rate "
                 f"of {self.rate:.3g}; start again with a tenth of it, --set learning_rate={self.rate / 10:.1g}."
             )
-
-
-def policy_of(recipe: Recipe, x: Tensor) -> Policy | None:
-    """Make the augmentation of a recipe.
-
-    Args:
-        recipe: of the run.
-        x: (N, ...) inputs of the training part, from which some steps take statistics.
-
-    Returns:
-        The policy; None where nothing is augmented.
-    """
-    if recipe.augment == "none":
-        return None
-    return Policy.parse(recipe.augment, max_value=float(x.max()) if x.is_floating_point() else None).fit(x)
 
 
 def predict(model: nn.Module, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ The saved model takes data as they came (pixels, cells of a table) and speaks th
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -18,7 +18,7 @@ from vademecum.nn.activation import activation
 from vademecum.nn.init import initialize_
 from vademecum.nn.norm import group_count
 
-from .parts import dropping
+from .parts import Dropping, dropping
 from .recipe import Recipe
 
 __all__ = ["Rescale", "SkipMLP", "Temperature", "build", "cnn", "mlp"]
@@ -79,18 +79,22 @@ def build(recipe: Recipe, inputs: Tensor, *, num_outputs: int, num_examples: int
     shape = tuple(inputs.shape[1:])
     kind = {3: "cnn", 1: "mlp"}[len(shape)] if recipe.model == "auto" else recipe.model
     net: nn.Module
+    heads: list[nn.Linear]
     if kind == "mlp":
         net = both = mlp(shape, num_outputs, recipe=recipe, num_examples=num_examples)
-        _initialize(net, (both.head, both.skip), recipe, inputs)
+        heads = [both.head, both.skip]
     elif kind == "cnn":
         net = layers = cnn(shape, num_outputs, recipe=recipe, num_examples=num_examples)
-        _initialize(net, (cast(nn.Linear, layers[-1]),), recipe, inputs)
+        heads = [cast(nn.Linear, layers[-1])]
     elif ":" in kind:
-        net = _own(kind, shape, num_outputs)
+        net, heads = _own(kind, shape, num_outputs), []
     else:
         near = nearest(kind, ["mlp", "cnn"])
         hint = f"did you mean {near[0]!r}?" if near else "write for example my_nets.py:make_net."
         raise InputError(f"model must be mlp, cnn or FILE:FUNCTION: {kind!r} is none of them; {hint}")
+    if heads:
+        _initialize(net, heads, recipe, inputs)
+        _equip(net, heads, dropping(recipe.dropout, num_examples))
     _try(net, inputs, num_outputs, name=recipe.model)
     return net
 
@@ -193,8 +197,7 @@ def mlp(
         )
     parts: list[nn.Module] = []
     for before in (features, width):
-        layer = nn.Linear(before, width, bias=recipe.norm == "none")
-        parts += [layer if drop.layer is None else drop.layer(layer)]
+        parts += [nn.Linear(before, width, bias=recipe.norm == "none")]
         parts += [*_norm(recipe.norm, width, images=False), activation(recipe.activation)]
         parts += [] if drop.units is None else [drop.units(width)]
     head = nn.Linear(width, num_outputs)
@@ -239,8 +242,7 @@ def cnn(
         parts += [nn.MaxPool2d(2)] if stage else []
         for _ in range(2):
             step = stride if not parts else 1
-            layer = nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm == "none")
-            parts += [layer if drop.layer is None else drop.layer(layer)]
+            parts += [nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm == "none")]
             parts += [*_norm(recipe.norm, width, images=True), activation(recipe.activation)]
             channels = width
         parts += [] if drop.maps is None else [drop.maps(width)]
@@ -262,7 +264,15 @@ def _norm(name: str, width: int, *, images: bool) -> list[nn.Module]:
     return [nn.GroupNorm(group_count(width, at_most=min(32, width // 4)), width)]
 
 
-def _initialize(net: nn.Module, heads: tuple[nn.Linear, ...], recipe: Recipe, inputs: Tensor) -> None:
+def _equip(net: nn.Module, heads: Sequence[nn.Module], drop: Dropping) -> None:
+    """Give the hidden layers what drops their weights, once these are drawn."""
+    if drop.layer is not None:
+        for path, part in list(net.named_modules()):
+            if isinstance(part, nn.Linear | nn.Conv2d) and part not in heads:
+                net.set_submodule(path, drop.layer(part))
+
+
+def _initialize(net: nn.Module, heads: Sequence[nn.Linear], recipe: Recipe, inputs: Tensor) -> None:
     """Draw the weights from the global stream, which the caller has seeded. The heads start small.
 
     A head of small weights gives every class about the same score, so that the first loss is that of a guess.

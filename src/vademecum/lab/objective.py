@@ -53,7 +53,8 @@ class Objective:
         (chosen,) = LOSS.read(usual if recipe.loss == "auto" else recipe.loss)
         loss: Loss = chosen.make(recipe.label_smoothing, variance)
         if loss.task != task:
-            fitting = [part.name for part in LOSS.parts if part.make(0.0, 1.0).task == task]
+            made = {part.name: part.make(0.0, 1.0) for part in LOSS.parts}
+            fitting = [name for name, other in made.items() if other.task == task]
             raise InputError(
                 f"the loss must be one of {task}: loss={chosen} is one of {loss.task}; take {' or '.join(fitting)}."
             )

@@ -92,7 +92,7 @@ def _targeted(
 
 
 def _weight_drop(num_examples: int, /, p: float = 0.5) -> Dropping:
-    dropout.WeightDrop(nn.Linear(1, 1), p=p)
+    dropout.WeightDrop(nn.Linear(1, 1), ["weight"], p=p)
     return Dropping(layer=lambda layer: dropout.WeightDrop(layer, ["weight"], p=p))
 
 

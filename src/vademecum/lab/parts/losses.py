@@ -19,7 +19,7 @@ class Loss:
 
     Attributes:
         value: (output, y) -> () mean over the batch: what is validated, and trained unless `train` says otherwise.
-        train: (model, x, y) -> () where the loss needs more than the output; added to nothing.
+        train: (model, x, y) -> () where the loss needs more than the output.
         learned: what it learns itself.
         task: "classification" or "regression".
     """
@@ -42,12 +42,21 @@ def _hinge(
 
 
 def _large_margin(
-    label_smoothing: float, variance: float, /, gamma: float = 1.0, ce_weight: float = 0.0, layer: str = "input"
+    label_smoothing: float,
+    variance: float,
+    /,
+    margin: float = 1.0,
+    cross_entropy: float = 1.0,
+    layer: str = "preprocess",
 ) -> Loss:
-    margin = losses.LargeMarginLoss(gamma=gamma, ce_weight=ce_weight, layers=(layer,))
-    return Loss(
-        lambda output, y: F.cross_entropy(output, y, label_smoothing=label_smoothing), train=margin
-    )
+    """Margins at the inputs of the net, with the cross-entropy beside them, which alone is validated."""
+    apart = losses.LargeMarginLoss(margin=margin, layers=(layer,))
+    usual = _cross_entropy(label_smoothing, variance).value
+
+    def train(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return apart(model, x, y) + cross_entropy * usual(model(x), y)
+
+    return Loss(usual, train=train)
 
 
 def _squared(label_smoothing: float, variance: float, /) -> Loss:
