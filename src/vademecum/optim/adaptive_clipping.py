@@ -18,7 +18,7 @@ Claim: none, because what it is for, nets without normalization in batches of th
 Peer: timm's adaptive_clip_grad, whose formula is the same.
 
 References:
-    brock2021high: Eq. 3; 0.01 for a batch of 4096 and eps = 1e-3 in section 4.1.
+    brock2021high: Eq. 3 in section 4; what is left out in 4.1.
 """
 
 from collections.abc import Iterable

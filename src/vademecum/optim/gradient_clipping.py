@@ -17,8 +17,7 @@ Claim: on the digits a net of four hidden layers at a rate of 0.3 with momentum 
 Peer: torch (clip_grad_norm_ and clip_grad_value_ are torch's functions).
 
 References:
-    pascanu2013difficulty: Algorithm 1 of section 3.2.
-    mikolov2012statistical: section 3.2.2, clipping by value.
+    pascanu2013difficulty: section 3.2: Algorithm 1, and Mikolov's clipping value by value.
 """
 
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ Claim: on a noisy quadratic the squared distance falls at a slope of about -1 in
 Peer: torch's LambdaLR only; torch has no class for it.
 
 References:
-    robbins1951stochastic: Eq. 6 and 26, the conditions on the rates.
+    robbins1951stochastic: section 2, the conditions on the steps.
 """
 
 from ._schedule import Schedule

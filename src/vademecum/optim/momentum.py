@@ -24,7 +24,7 @@ Claim: on a quadratic of condition 100, both at their best constants, it needs l
 Peer: torch's SGD(momentum=), the same while the rate is constant, another trajectory after a drop.
 
 References:
-    polyak1964some: Eq. 9, the method of two steps.
+    polyak1964some: the two-step method, as its heavy ball.
     sutskever2013importance: Eq. 1 and 2.
     krizhevsky2012imagenet: section 5, VelocitySGD with its decay inside.
 """

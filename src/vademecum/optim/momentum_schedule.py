@@ -20,7 +20,7 @@ Peer: torch's OneCycleLR(cycle_momentum=True, anneal_strategy="linear"), the sam
 
 References:
     sutskever2013importance: Eq. 5, sutskever_momentum, and the end of section 3.
-    chen2022demon: Eq. 3 of section 3, demon.
+    chen2022demon: the decay rule, demon.
     smith2018disciplined: section 4.3, one_cycle_momentum.
 """
 

@@ -23,7 +23,7 @@ Peer: torch's SGD(nesterov=True), the same after the change of variables.
 
 References:
     nesterov1983method: the method for smooth convex functions.
-    sutskever2013importance: Eq. 3 and 4; the appendix for the form with y.
+    sutskever2013importance: Eq. 3 and 4.
 """
 
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ Peer: torch's OneCycleLR, the same factors at the same places.
 
 References:
     smith2019super: section 3, the 1cycle policy.
-    smith2018disciplined: section 4.2.
+    smith2018disciplined: section 4.1.
 """
 
 from ._schedule import Schedule, done, require_steps, require_within

@@ -20,7 +20,7 @@ Claim: from an unbalanced start, one layer's weights times 30 and the next one's
 Peer: none; the authors' code is not packaged.
 
 References:
-    neyshabur2015path: Eq. 6 and 8, Algorithm 1.
+    neyshabur2015path: section 4, the update and kappa; Algorithm 1.
     neyshabur2015search: the path norm.
 """
 

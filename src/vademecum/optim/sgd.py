@@ -17,7 +17,7 @@ Claim: none, because no ranking of optimizers can be asserted: on the digits, ea
 Peer: torch (ours is torch's class).
 
 References:
-    robbins1951stochastic: Eq. 8, the step on a noisy observation.
+    robbins1951stochastic: section 2, the step on a noisy observation.
 
 Example:
     On half of 4 x^2 the rate 1/4 goes to the minimum in one step.
