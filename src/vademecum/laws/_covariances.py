@@ -63,6 +63,14 @@ def upright(vectors: Tensor) -> Tensor:
     return out
 
 
+def same_signs(got: Tensor, want: Tensor) -> Tensor:
+    """What was got, each feature with the sign that brings it nearer to what is wanted: a sign is a convention."""
+    if got.shape != want.shape:
+        return got
+    along = (got.flatten(1) * want.flatten(1)).sum(0)
+    return (got.flatten(1) * along.where(along != 0, 1.0).sign()).view(got.shape)
+
+
 def matrix_of(scale: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """The matrix of an affine map, a row for each output, read off where the unit vectors go."""
     F = like[0].numel()

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from vademecum.data.pca import PCA
 
-from ._covariances import correlated, eigen, matrix_of, statistics, upright
+from ._covariances import correlated, eigen, matrix_of, same_signs, statistics, upright
 from ._norms import LARGE_MEAN
 from ._scalers import ALIASES, fitted, interface, method
+from ._subject import NotCheckableError
 from ._suite import Arguments, Build, Draw, Law, Pair, Suite, Twin
 
 
@@ -21,7 +22,7 @@ def kept(draw: Draw) -> int:
 def by_the_definition(train: Tensor, x: Tensor, k: int) -> Tensor:
     """Project on the k eigenvectors of the covariance with the largest eigenvalues."""
     mean, C = statistics(train.flatten(1))
-    U = upright(eigen(C)[1])
+    U = eigen(C)[1]
     return torch.stack(
         [torch.stack([U[:, j] @ (row - mean) for j in range(k)]) for row in x.flatten(1).double()]
     )
@@ -29,7 +30,8 @@ def by_the_definition(train: Tensor, x: Tensor, k: int) -> Tensor:
 
 def definition(build: Build, draw: Draw) -> Iterator[Pair]:
     train, x = correlated(draw), draw.normal()
-    yield fitted(build, draw, train)(x), by_the_definition(train, x, kept(draw))
+    want = by_the_definition(train, x, kept(draw))
+    yield same_signs(fitted(build, draw, train)(x), want), want
 
 
 def uncorrelated_and_in_order(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -52,8 +54,9 @@ def the_largest_entry_is_positive(build: Build, draw: Draw) -> Iterator[Pair]:
 
 
 def the_variance_is_told(build: Build, draw: Draw) -> Iterator[Pair]:
-    train = correlated(draw)
-    subject = build(draw)
+    train, subject = correlated(draw), build(draw)
+    if not hasattr(subject.object, "fit"):
+        raise NotCheckableError("it has no method 'fit'")
     subject.object.fit(train)
     yield subject["explained_variance"], eigen(statistics(train.flatten(1))[1])[0][: kept(draw)]
 
