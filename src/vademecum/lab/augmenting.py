@@ -5,6 +5,7 @@ Noise on the cells of a table would mean nothing: a category stands there as its
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from vademecum.data import Policy
 
@@ -20,12 +21,16 @@ class Augmenting:
         model: of the run; for a table its net gets what the policy has changed, in training.
         recipe: of the run.
         x: (N, ...) inputs of the training part, from which some steps take statistics.
+
+    Attributes:
+        handles: of what was hung into the model.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, x: Tensor) -> None:
         self.policy: Policy | None = None
         self._generator = torch.Generator()
         self._images = x.ndim == 4
+        self.handles: list[RemovableHandle] = []
         if recipe.augment == "none":
             return
         if self._images:
@@ -34,7 +39,7 @@ class Augmenting:
             return
         with torch.no_grad():
             self.policy = Policy.parse(recipe.augment).fit(model.get_submodule("preprocess")(x))
-        model.get_submodule("net").register_forward_pre_hook(self._before_net)
+        self.handles.append(model.get_submodule("net").register_forward_pre_hook(self._before_net))
 
     def __call__(self, x: Tensor, seed: int) -> Tensor:
         """Change a batch, or let the net do so.

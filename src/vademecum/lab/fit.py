@@ -170,6 +170,7 @@ def _run(
                 loop.resume(checkpoint)
                 console.heading("resume", f"after {loop.epoch} epochs and {loop.step} steps")
             _train(loop, folder, prepared, accelerator, console, before=history)
+            loop.close()
             earlier = loop.checkpoint()
             if prepared.members > 1 and accelerator.is_main_process:
                 folder.write(MEMBER.format(loop.member), replace(earlier, optimizer={}).to_bytes())

@@ -277,6 +277,11 @@ class Loop:
         loss, metric, count = self._total(sums)
         return loss / count, metric / count
 
+    def close(self) -> None:
+        """Leave the model as it was but for its weights: take out what was hung into it."""
+        for handle in (*self._augment.handles, *(h for r in self._regularizers for h in r.handles)):
+            handle.remove()
+
     def checkpoint(self) -> Checkpoint:
         """Describe this instant, so that `resume` can go on from it.
 

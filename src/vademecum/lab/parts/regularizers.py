@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from vademecum import regularize
 
@@ -22,11 +23,13 @@ class Regularizer:
         penalty: (model, x, output) -> () to be added to the loss.
         project: (model, rate) -> None, after each step at this rate.
         learned: what it learns itself.
+        handles: of what was hung into the model.
     """
 
     penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None
     project: Callable[[nn.Module, float], None] | None = None
     learned: nn.Module = field(default_factory=nn.Module)
+    handles: tuple[RemovableHandle, ...] = ()
 
 
 def _of_weights(measure: Callable[[nn.Module], Tensor], weight: float) -> Regularizer:
@@ -103,14 +106,14 @@ def _activation(model: nn.Module, /, alpha: float = 1e-3) -> Regularizer:
     if head is None:
         raise ValueError("an activation penalty needs a linear layer at the end: the model has none.")
     given: list[Tensor] = []
-    head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    handle = head.register_forward_pre_hook(lambda layer, inputs: given.append(inputs[0]) if layer.training else None)
 
     def penalty(model: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         hidden = given[-1]
         given.clear()
         return regularize.activation_penalty(hidden, alpha)
 
-    return Regularizer(penalty)
+    return Regularizer(penalty, handles=(handle,))
 
 
 def _at_net(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
