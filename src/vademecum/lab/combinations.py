@@ -68,6 +68,10 @@ def _contradictions(recipe: "Recipe") -> list[tuple[bool, str]]:
             "pretrained; name a run or a safetensors file by --from.",
         ),
         (
+            recipe.pretrained != "" and snapshots,
+            "snapshots leave a minimum again and again: that is no way to keep what was pretrained; take ensemble=1.",
+        ),
+        (
             recipe.accumulate > recipe.batch_size,
             f"a batch must hold an example for each of its parts: batch_size={recipe.batch_size}, "
             f"accumulate={recipe.accumulate}; take fewer parts.",

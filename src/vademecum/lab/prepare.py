@@ -56,7 +56,7 @@ class Member:
     """
 
     recipe: Recipe
-    model: nn.Module
+    model: nn.Sequential
     stages: Stages | None
 
 
@@ -85,9 +85,14 @@ class Prepared:
     transfer: Transfer | None = None
 
     @cached_property
+    def first(self) -> Member:
+        """The first network, or the only one; on the CPU at first."""
+        return self._member(self.recipe)
+
+    @property
     def model(self) -> nn.Sequential:
-        """The model of the first member: preprocessing, net and, in regression, rescaling; on the CPU at first."""
-        return self._built(self.recipe)
+        """The model of the first member: preprocessing, net and, in regression, rescaling."""
+        return self.first.model
 
     @property
     def members(self) -> int:
@@ -98,20 +103,21 @@ class Prepared:
         """Make one of the networks: equal but for the seed of its first weights and of its order of examples.
 
         Args:
-            number: from 0; the first is `model`.
+            number: from 0.
 
         Returns:
             The network, and how it is trained.
         """
-        recipe, model = self.recipe, self.model
-        if number:
-            recipe = recipe.changed({"seed": seed_of(recipe.seed, "member", number), "ensemble": 1})
-            model = self._built(recipe)
-        stages = None
+        if number == 0:
+            return self.first
+        seed = seed_of(self.recipe.seed, "member", number)
+        return self._member(self.recipe.changed({"seed": seed, "ensemble": 1}))
+
+    def _member(self, recipe: Recipe) -> Member:
+        model, stages = self._built(recipe), None
         if self.transfer is not None:
-            stages = Stages(
-                model.get_submodule("net"), self.transfer.plan, epochs=recipe.epochs, weight_decay=recipe.weight_decay
-            )
+            net = model.get_submodule("net")
+            stages = Stages(net, self.transfer.plan, epochs=recipe.epochs, weight_decay=recipe.weight_decay)
         return Member(recipe, model, stages)
 
     def _built(self, recipe: Recipe) -> nn.Sequential:
@@ -120,7 +126,7 @@ class Prepared:
         seed = seed_of(recipe.seed, "init")
         net = self.blueprint.net(self.preprocess, x, seed=seed)
         if self.transfer is not None:
-            adopt(net, self.transfer.pretrained)
+            adopt(net, self.transfer.pretrained, classes=self.source.classes)
             if on := self.transfer.plan.features:
                 with seeded(seed):
                     net = linear_on(net, on, self.blueprint.num_classes or 1, prepared(self.preprocess, x))
@@ -278,7 +284,7 @@ def _begun(found: Prepared, pretrained: Pretrained) -> Prepared:
     """Fill a net with the weights that there are, and choose what is trained again."""
     part, recipe, classes = found.part("train"), found.recipe, found.blueprint.num_classes
     net = found.blueprint.net(found.preprocess, part.x[:TRIED], seed=seed_of(recipe.seed, "init"))
-    new = adopt(net, pretrained)
+    new = adopt(net, pretrained, classes=found.source.classes)
     plan, scores = plan_for(net, prepared(found.preprocess, part.x[:PROBED]), part.y, recipe, num_classes=classes)
     blueprint = replace(found.blueprint, head_on=plan.features or "")
     return replace(found, blueprint=blueprint, transfer=Transfer(pretrained, plan, scores, new))

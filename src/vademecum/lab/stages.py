@@ -8,6 +8,8 @@ from vademecum._core.errors import InputError
 from vademecum.regularize import decayed_parameters
 from vademecum.train import Plan, carry_out
 
+from .pretrained import body_and_head
+
 __all__ = ["Stages"]
 
 
@@ -30,7 +32,7 @@ class Stages:
     def __init__(self, net: nn.Module, plan: Plan, *, epochs: int, weight_decay: float) -> None:
         decayed = {id(p) for p in decayed_parameters(net).values()}
         try:
-            parts, self._unfreezing = carry_out(net, plan, 1.0, epochs=epochs)
+            parts, self._unfreezing = carry_out(net, plan, 1.0, epochs=epochs, groups=body_and_head(net))
         except ValueError as error:
             raise InputError(str(error)) from error
         self.groups: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ from ._grammar import Chosen as Chosen
 from ._grammar import Kind as Kind
 from ._grammar import Part as Part
 from ._heads import head_of as head_of
+from ._heads import head_paths as head_paths
 from .averages import AVERAGE as AVERAGE
 from .averages import ENSEMBLE as ENSEMBLE
 from .dropouts import DROPOUT as DROPOUT

@@ -141,7 +141,8 @@ class Kind:
         parts: by name.
         several: whether a comma may follow, and another part.
         family: word that may be dropped from the end of a name.
-        example: a context in which every part can be tried, so that a wrong argument is refused when it is read.
+        example: a context in which every part can be tried, so that a wrong argument is refused when it is read; None
+            where that depends on the data.
         aliases: other names.
         required: whether there must be one: "none" is none of the names.
     """
@@ -150,7 +151,7 @@ class Kind:
     parts: tuple[Part, ...]
     several: bool = False
     family: str = ""
-    example: Callable[[], tuple[Any, ...]] = tuple
+    example: Callable[[], tuple[Any, ...]] | None = tuple
     aliases: Mapping[str, str] = field(default_factory=dict)
     required: bool = False
 
@@ -216,6 +217,8 @@ class Kind:
         if missing:
             raise InputError(f"{what} needs {' and '.join(missing)}: {word!r} came; write {part.usage}.")
         choice = Chosen(part, arguments)
+        if self.example is None:
+            return choice
         try:
             choice.make(*self.example())
         except InputError:

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-__all__ = ["head_of"]
+__all__ = ["head_of", "head_paths"]
 
 
 def head_of(model: nn.Module) -> nn.Linear | None:
@@ -17,3 +17,18 @@ def head_of(model: nn.Module) -> nn.Linear | None:
     parts = list(model.modules())
     named = (head for part in parts if isinstance(head := getattr(part, "head", None), nn.Linear))
     return next(named, next((part for part in reversed(parts) if isinstance(part, nn.Linear)), None))
+
+
+def head_paths(model: nn.Module) -> tuple[str, ...]:
+    """Find the layers that give the scores, by their paths.
+
+    Args:
+        model: any.
+
+    Returns:
+        Paths of the head, and of a ``skip`` beside it, whose answers are added up; () where there is no linear layer.
+    """
+    head = head_of(model)
+    owner = next((part for part in model.modules() if getattr(part, "head", None) is head), None)
+    skip = getattr(owner, "skip", None)
+    return tuple(path for path, part in model.named_modules() if part is head or (part is skip and skip is not None))

@@ -101,5 +101,5 @@ PREPROCESS = Kind(
         Part("zca_channels", "whiten", _zca_channels, "Whiten the channels of images alone."),
     ),
     several=True,
-    example=lambda: ((8,),),
+    example=None,
 )
