@@ -55,7 +55,8 @@ class Whiten(nn.Module):
         eps: added to the variances, in units of the input squared.
         shrinkage: None, or "ledoit_wolf".
         correction: subtracted from the number of examples in the covariance.
-        max_bytes: what the covariance and its eigenvectors may take in a fit.
+        max_bytes: what the covariance and its eigenvectors may take; work space of about the same size comes on
+            top.
         device: of the buffers.
         dtype: of the buffers; a fit computes in float64 whatever it is.
 
