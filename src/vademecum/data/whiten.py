@@ -13,9 +13,9 @@ L^T, \; L L^T = (C + \epsilon)^{-1} & \text{Cholesky} \end{cases} $$
 so that the variance along an eigenvector becomes S / (S + epsilon).
 
 Also called: sphering, decorrelation, ZCA whitening, PCA whitening, Mahalanobis whitening.
-Departures: epsilon is added to the variances, as in common course notes; the papers' equations have none. The covariance
-    divides by N; correction=1 divides by N - 1 as scikit-learn does. ``shrinkage="ledoit_wolf"`` moves the
-    covariance towards a multiple of the identity, which few examples of many features need.
+Departures: epsilon is added to the variances, as in common course notes; the papers' equations have none. The
+    covariance divides by N; correction=1 divides by N - 1 as scikit-learn does. ``shrinkage="ledoit_wolf"`` moves
+    the covariance towards a multiple of the identity, which few examples of many features need.
 Pitfalls: the divisor is the root of the eigenvalue, not the eigenvalue. Directions without variance in the
     training part are multiplied by `largest_gain`, so that noise in new data is blown up there. Epsilon has the
     unit of the data squared: for pixels up to 255 the default is next to nothing. Whiten after the split, with
