@@ -8,7 +8,7 @@ from torch import Tensor
 from ._statistics import blocks, require_more_than, require_tensor
 
 MAX_BYTES = 4 << 30
-"""What a fit may take for its matrices unless the user says otherwise: 16384 features."""
+"""What the matrices of a fit may take unless the user says otherwise; 16384 features do."""
 
 
 def flat(x: Tensor, num_features: int) -> Tensor:
@@ -73,7 +73,7 @@ def covariance(x: Tensor, *, dim: int, num_features: int, correction: int) -> tu
         mean += delta * (n_b / (n + n_b))
         n += n_b
     require_more_than(correction, n)
-    return n, mean, scatter / (n - correction)
+    return n, mean, scatter.div_(n - correction)
 
 
 def product(x: Tensor, matrix: Tensor) -> Tensor:

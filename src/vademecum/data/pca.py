@@ -59,7 +59,7 @@ class PCA(nn.Module):
             variance; None: all there are, the smaller of N and F.
         correction: subtracted from N in the variance.
         solver: "full", exact; or "randomized", for many features, where the number to keep must be given.
-        max_bytes: what the matrices of a fit may take.
+        max_bytes: what the matrices of a fit may take; the work space of the decomposition comes on top.
         device: of the buffers.
         dtype: of the buffers; a fit computes in float64 whatever it is.
 
