@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import truediv
 
 import torch
@@ -19,7 +20,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
 from vademecum.optim import (
-    NTASGD, PathSGD, UncorrectedAdam, VelocitySGD, adaptive_clip_gradients_, clip_grad_norm_, normalize_gradients_,
+    NTASGD,
+    PathSGD,
+    UncorrectedAdam,
+    VelocitySGD,
+    adaptive_clip_gradients_,
+    clip_grad_norm_,
+    normalize_gradients_,
 )  # fmt: skip
 
 ROUNDS = 31
@@ -35,18 +42,13 @@ KERNELS: dict[str, dict[str, bool]] = {
 
 def mlp() -> nn.Sequential:
     """784-512-512-10: 6 tensors, 0.67 million parameters."""
-    return nn.Sequential(
-        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
-    )
+    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
 def cnn() -> nn.Sequential:
     """Convolutions of 16 to 64 channels with batch norm, as in a ResNet-20: 59 tensors, 0.27 million parameters."""
     widths = [3, *[16] * 7, *[32] * 6, *[64] * 6]
-    blocks = [
-        nn.Sequential(nn.Conv2d(a, b, 3, bias=False), nn.BatchNorm2d(b))
-        for a, b in zip(widths, widths[1:], strict=False)
-    ]
+    blocks = [nn.Sequential(nn.Conv2d(a, b, 3, bias=False), nn.BatchNorm2d(b)) for a, b in pairwise(widths)]
     return nn.Sequential(*blocks, nn.Linear(64, 10))
 
 
