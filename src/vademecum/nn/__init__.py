@@ -16,8 +16,8 @@ from .activation import Tanh as Tanh
 from .activation import stepped_sigmoids as stepped_sigmoids
 from .conv import ActivationPool as ActivationPool
 from .conv import AvgPool2d as AvgPool2d
-from .conv import LPPool2d as LPPool2d
 from .conv import LocallyConnected2d as LocallyConnected2d
+from .conv import LPPool2d as LPPool2d
 from .conv import MaxPool2d as MaxPool2d
 from .conv import MixedPool2d as MixedPool2d
 from .conv import StochasticPool2d as StochasticPool2d

@@ -27,6 +27,7 @@ References:
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -171,8 +172,7 @@ def activation_pool_pairs(model: nn.Module) -> tuple[ActivationPool, ...]:
         reason = _in_graph(model, node)
         if reason is not None:
             before = node.args[0]
-            names = [str(n.target) if n.op == "call_module" else n.name for n in (before, node)]
-            found.append(ActivationPool(*names, reason))
+            found.append(ActivationPool(_name(before), _name(node), reason))
     return tuple(found)
 
 
@@ -235,7 +235,7 @@ class _Counting(TorchFunctionMode):
 def _why_not(activation: nn.Module, pool: nn.Module, *, alone: bool) -> str | None:
     """Why two parts may not change places: empty where they may, None where they are no such pair."""
     kind = type(activation)
-    if kind not in _MONOTONE and kind not in _REFUSED or not isinstance(pool, (*_MAXIMA, *_MEANS)):
+    if (kind not in _MONOTONE and kind not in _REFUSED) or not isinstance(pool, (*_MAXIMA, *_MEANS)):
         return None
     if isinstance(pool, _MEANS):
         return f"{type(pool).__name__} is no maximum"
@@ -266,7 +266,7 @@ def _in_chain(chain: nn.Sequential, path: str) -> list[ActivationPool]:
     children = _children(chain)
     found = []
     before: nn.Module | None = None
-    for (name, part), (next_name, following) in zip(children, children[1:]):
+    for (name, part), (next_name, following) in pairwise(children):
         reason = _why_not(part, following, alone=_makes_its_output(before))
         if reason is not None:
             prefix = f"{path}." if path else ""
@@ -319,6 +319,11 @@ def _in_graph(model: nn.Module, node: fx.Node) -> str | None:
         and _makes_its_output(model.get_submodule(str(source.target)))
     )
     return _why_not(activation, pool, alone=alone)
+
+
+def _name(node: fx.Node) -> str:
+    """The path of the part that a node calls, or the node's own name."""
+    return str(node.target) if node.op == "call_module" else node.name
 
 
 def _as_module(model: nn.Module, node: fx.Node) -> nn.Module | None:

@@ -100,5 +100,6 @@ def _with(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     outputs, inputs = weight.shape
     new = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
     new.weight = nn.Parameter(weight)
-    new.bias = None if bias is None else nn.Parameter(bias)
+    if bias is not None:
+        new.bias = nn.Parameter(bias)
     return new
