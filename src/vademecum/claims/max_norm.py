@@ -1,7 +1,7 @@
 """At a large learning rate the longest weight vector grows far beyond the ball; with the projection it cannot.
 
-Protocol: 64-128-128-128-10 with ReLU on the digits, ten epochs of descent at a learning rate of 0.5 with momentum 0.9
-in batches of 32, as it is and projected to c = 2 after every step; the longest incoming weight vector after every step.
+Protocol: 64-128-10 with ReLU on the digits, ten epochs of descent at a learning rate of 0.5 with momentum 0.9 in
+batches of 32, as it is and projected to c = 2 after every step; the longest incoming weight vector after every step.
 
 Source: Srivastava et al. 2014, section 5.1 (weights cannot blow up, even at a large learning rate).
 """
@@ -28,7 +28,7 @@ def fit(data: Digits, c: float | None) -> tuple[nn.Module, float]:
     Returns:
         The net and the largest length that a unit's weights ever had.
     """
-    model = mlp(64, 128, 128, 128, 10)
+    model = mlp(64, 128, 10)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
     longest = 0.0
     for _ in range(10):
@@ -38,12 +38,10 @@ def fit(data: Digits, c: float | None) -> tuple[nn.Module, float]:
             optimizer.step()
             if c is not None:
                 project_max_norm_(model, c)
-            lengths = [float(w.norm(dim=1).max()) for w in model.parameters() if w.dim() > 1]
-            longest = (
-                max(longest, *lengths)
-                if all(map(torch.isfinite, map(torch.tensor, lengths)))
-                else float("inf")
-            )
+            with torch.no_grad():
+                longest = max(
+                    longest, *(float(w.norm(dim=1).max()) for w in model.parameters() if w.dim() > 1)
+                )
     return model, longest
 
 
@@ -67,6 +65,6 @@ def claim(seed: int) -> Outcome:
         says="with the projection weights cannot blow up, whatever the learning rate",
         measured=measured,
         holds=measured["longest weight vector, projected"] <= C * (1 + 1e-6)
-        and measured["longest weight vector, plain"] > 2 * C,
-        expected=f"never longer than {C:g} with the projection, at some time longer than {2 * C:g} without",
+        and measured["longest weight vector, plain"] > 3 * C,
+        expected=f"never longer than {C:g} with the projection, at some time longer than {3 * C:g} without",
     )
