@@ -25,7 +25,7 @@ def alphas(build: Build, draw: Draw, **changed: object) -> tuple[Tensor, Tensor]
 
 
 def forward_mixes(build: Build, draw: Draw) -> Iterator[Pair]:
-    """y = alpha x1 + (1 - alpha) x2 with one alpha for all numbers of an example."""
+    """Mix by alpha x1 + (1 - alpha) x2 with one alpha for all numbers of an example."""
     x1, x2 = draw.normal(), draw.normal(mean=5.0)
     y = build(draw)(x1, x2)
     for one, first, second in zip(y, x1, x2, strict=True):
@@ -147,12 +147,12 @@ def mixing(
 
     class Mix(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x1, x2, alpha, beta):  # noqa: ANN001, ANN205
+        def forward(ctx, x1, x2, alpha, beta):
             ctx.save_for_backward(beta, *((x1, x2) if stores else ()))
             return alpha * x1 + both(alpha) * x2
 
         @staticmethod
-        def backward(ctx, g):  # noqa: ANN001, ANN205
+        def backward(ctx, g):
             beta = ctx.saved_tensors[0]
             return ((1 - beta) * g, beta * g, None, None) if swaps else (beta * g, (1 - beta) * g, None, None)
 

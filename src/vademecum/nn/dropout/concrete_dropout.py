@@ -27,7 +27,7 @@ Pitfalls: N is the number of training examples, not of a batch, and the loss is 
     convolutions its channels. At a high temperature the mask's mean is no longer p. p learns slowly from far
     away: the logit's learning rate is that of the weights.
 Claim: on y = 2x + 8 + noise the learned p of the hidden layers falls as the data grow: with 100 times as many
-    examples to less than a third.
+    examples to less than half.
 Peer: yaringal/ConcreteDropout (compared by reading); it adds 1e-7 inside each logarithm.
 
 References:
