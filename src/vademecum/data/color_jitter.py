@@ -18,7 +18,7 @@ Claim: none, because it needs color photographs, which no dependency brings.
 Peer: kornia's ColorJiggle and its functions; torchvision's formulas.
 
 References:
-    howard2013some: section 2.1, brightness, contrast and color.
+    howard2013some: section 2, manipulations of contrast, brightness and color.
     smith1978color: HSV hexagon.
 """
 

@@ -13,7 +13,7 @@ Claim: none, because instance-wise mean shifts need photographs; the digits have
 Peer: kornia's RandomRGBShift.
 
 References:
-    howard2013some: section 2.1, manipulations of contrast, brightness and color.
+    howard2013some: section 2, manipulations of contrast, brightness and color.
 """
 
 import torch
