@@ -166,8 +166,9 @@ class TableEncoder(nn.Module):
         """Names of the F' columns of the output, once fitted."""
         require_fitted(self)
         names = [self.features[i].name for i in self.numeric]
+        kept = getattr(self.scale, "out_features", None)  # a scale such as PCA makes other columns of them
         return (
-            *names,
+            *(names if kept is None else [f"component {k}" for k in range(1, kept + 1)]),
             *(f"{names[i]} missing" for i in self.flagged),
             *(
                 f"{self.features[i].name}={value}"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
-from vademecum.data import Split, duplicates, sources, split
+from vademecum.data import Split, View, duplicates, sources, split
 from vademecum.train import Plan, linear_on
 
 from .assemble import Blueprint, prepared, seeded
@@ -256,14 +256,14 @@ def prepare(recipe: Recipe) -> Prepared:
         net_shape=pretrained.shape if pretrained else (),
     )  # fmt: skip
     preprocess = blueprint.preprocessing()
-    _fit(preprocess, x, pretrained)
+    _fit(preprocess, parts.view(source.x, "train"), pretrained)
     rescale = None if source.classes else Rescale(mean=float(y.double().mean()), std=variance**0.5)
     objective = Objective.of(recipe, num_classes=len(source.classes), variance=variance)
     found = Prepared(recipe, source, parts, blueprint, preprocess, rescale, objective)
     return found if pretrained is None else _begun(found, pretrained)
 
 
-def _fit(preprocess: nn.Module, x: Tensor, pretrained: Pretrained | None) -> None:
+def _fit(preprocess: nn.Module, x: View, pretrained: Pretrained | None) -> None:
     """Fit the statistics on the training part, or take those with which the pretrained net has learned to live."""
     if pretrained is not None and pretrained.preprocess:
         try:

@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
-from vademecum.train import Plan, features, layer_groups, layer_probe, new_parameters, transfer_plan
+from vademecum.train import Plan, layer_groups, layer_probe, new_parameters, transfer_plan
+from vademecum.train.layer_probe import features
 
 from .parts import head_paths
 from .recipe import Recipe

@@ -32,17 +32,22 @@ class AsFloat(nn.Module):
 class Chain(nn.Sequential):
     """Several scalers in a row, each fitted on what the one before has made of the training part."""
 
-    def fit(self, x: Tensor) -> "Chain":
+    def fit(self, x: Tensor | data.View) -> "Chain":
         """Fit them all.
 
         Args:
-            x: (N, ...) the training part.
+            x: (N, ...) the training part, or a view of it.
 
         Returns:
             The chain itself.
         """
         data.fit_all(self, x)
         return self
+
+    @property
+    def out_features(self) -> int | None:
+        """How many columns come out, where the last scaler changes their number."""
+        return getattr(self[-1], "out_features", None)
 
 
 def scalers(chosen: str, shape: Shape) -> nn.Module:
