@@ -15,10 +15,11 @@ from vademecum.lab.checkpoint import (
     Row,
     detached,
     load_optimizer,
+    optimizer_settings,
     optimizer_tensors,
     same_shapes,
 )
-from vademecum.lab.loop import make_optimizer
+from vademecum.lab.stepper import make_optimizer
 
 PROGRESS = Progress(
     rate=0.1 + 0.2, epoch=1, step=7, loss_sum=1 / 3, seen=70, seconds=2.5,
@@ -91,7 +92,7 @@ good = json.loads(PROGRESS.to_json())
         "",
         "[]",
         "{",
-        json.dumps({**good, "format": 2}),
+        json.dumps({**good, "format": 1}),
         json.dumps({**good, "epoch": -1}),
         json.dumps({**good, "epoch": 2}),
         json.dumps({**good, "step": "soon"}),
@@ -160,7 +161,7 @@ def test_an_optimizer_goes_on_where_it_was(settings) -> None:
     other = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     other.load_state_dict(model.state_dict())
     fresh = make_optimizer(other, recipe, rate=0.1)
-    load_optimizer(fresh, optimizer_tensors(optimizer))
+    load_optimizer(fresh, optimizer_tensors(optimizer), optimizer_settings(optimizer))
     for net, opt in ((model, optimizer), (other, fresh)):
         opt.zero_grad()
         net(torch.ones(5, 3)).sum().backward()
@@ -174,7 +175,7 @@ def test_an_optimizer_goes_on_where_it_was(settings) -> None:
 def test_optimizer_state_of_another_model_is_refused(tensors) -> None:
     _, optimizer = trained(Recipe())
     with pytest.raises(InputError, match="must be of this model"):
-        load_optimizer(optimizer, tensors)
+        load_optimizer(optimizer, tensors, optimizer_settings(optimizer))
 
 
 def test_copies_do_not_follow_the_weights_and_tied_weights_are_kept_twice() -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from vademecum._core.errors import InputError
 from vademecum.data import statistics_origin
 from vademecum.lab import Recipe, RunFolder, fit, load_model
 from vademecum.lab import finish as finish_module
-from vademecum.lab.loop import SCHEDULES, predict
+from vademecum.lab.loop import predict
+from vademecum.lab.parts import SCHEDULE
 from vademecum.lab.prepare import prepare
 
 from ._runs import files
@@ -153,13 +153,23 @@ def test_the_rate_is_found_and_explained_where_none_is_given(quick, tmp_path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "start", "end"), [("constant", 1, 1), ("cosine", 1, 0), ("one_cycle", 0.04, 0)]
+    ("name", "start", "end"),
+    [
+        ("constant", 1, 1),
+        ("cosine", 1, 0),
+        ("exponential", 1, 0.01),
+        ("inverse_time:0.1", 1, 0.1),
+        ("one_cycle", 0.04, 4e-6),
+        ("slanted", 1 / 32, 1 / 32),
+        ("step:0.5:0.1", 1, 0.01),
+        ("warmup:0.2", 0, 1),
+    ],
 )
 def test_schedules_start_and_end_where_they_should(name, start, end) -> None:
-    share = SCHEDULES[name]
-    torch.testing.assert_close([share(0.0), share(1.0)], [float(start), float(end)], rtol=0, atol=1e-12)
-    assert max(share(i / 1000) for i in range(1001)) == pytest.approx(1.0)
-    assert math.isclose(share(0.625), 0.5) or name != "one_cycle"
+    (chosen,) = SCHEDULE.read(name)
+    share = chosen.make(1000)
+    torch.testing.assert_close([share(0), share(1000)], [float(start), float(end)], rtol=0, atol=1e-12)
+    assert max(share(i) for i in range(1001)) == pytest.approx(1.0)
 
 
 def test_a_target_that_does_not_vary_in_the_training_part_is_refused(tmp_path) -> None:

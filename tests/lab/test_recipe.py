@@ -39,7 +39,7 @@ def test_it_is_frozen() -> None:
         (["lerning_rate=0.1"], ["lerning_rate", "did you mean 'learning_rate'"]),
         (["norm=grup"], ["norm", "'grup'", "did you mean 'group'"]),
         (["dropout=1"], ["dropout", "1 came", "from 0 to below 1"]),
-        (["dropout=much"], ["dropout", "'much' came", "number"]),
+        (["dropout=much"], ["dropout", "'much' is none", "take one of concrete"]),
         (["epochs=2.5"], ["epochs", "2.5 came", "whole number"]),
         (["epochs=0"], ["epochs", "0 came", "from 1"]),
         (["learning_rate=fast"], ["learning_rate", "'fast' came", "'auto'"]),

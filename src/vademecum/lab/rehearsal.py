@@ -41,7 +41,7 @@ def rehearse(prepared: Prepared) -> None:
         try:
             loop = Loop(
                 deepcopy(prepared.model), deepcopy(prepared.objective), few, few, recipe=recipe, rate=1e-4,
-                accelerator=_Alone(),
+                accelerator=_Alone(), member=0,
             )  # fmt: skip
             next(loop.steps())
         except InputError:
