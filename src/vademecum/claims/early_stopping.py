@@ -47,7 +47,7 @@ def claim(seed: int) -> Outcome:
         "test error, last epoch": error,
     }
     return Outcome(
-        says="the validation error falls and rises again; the weights where it is least generalize better than the last",
+        says="the validation error falls and rises again; the weights where it is least are better than the last",
         measured=measured,
         holds=stopped and best_error < error - 0.04 and best < 0.8 * validation,
         expected="it stops; test error lower by more than 0.04, validation loss by more than a fifth",

@@ -49,5 +49,5 @@ def claim(seed: int) -> Outcome:
         holds=measured["accuracy, ensemble"] > measured["accuracy, member"] + 0.01
         and measured["cross-entropy, ensemble"] < 0.8 * measured["cross-entropy, member"]
         and measured["accuracy, ensemble"] < measured["accuracy, large net"] + 0.005,
-        expected="accuracy above the mean member's by 0.01, cross-entropy a fifth lower; not above the large net by 0.005",
+        expected="accuracy 0.01 above the mean member's, cross-entropy a fifth lower; not 0.005 above the large net",
     )

@@ -1,10 +1,11 @@
 """On few examples a linear probe is better than fine-tuning everything; on like data it is not the top layer's.
 
-Protocol: a net of two convolutions (16 and 32 channels, each with ReLU and pooling) and a linear layer of 64 units is
-trained on the digits 0 to 4. Few examples of two new tasks: the digits 5 to 9, which are like, five a class; and patches
-of 8 by 8 pixels from scikit-learn's two sample photos, to be told apart by photo, which are unlike, ten a class. Accuracy on the others,
-mean over four draws: of logistic regression on the top features and on those of the second convolution, of fine-tuning
-everything, and of the same net from scratch (150 steps of all examples at the learning rate 0.03, momentum 0.9).
+Protocol: a net of two convolutions (16 and 32 channels, each with ReLU, the first with pooling) and a layer of 64 units
+is trained on the digits 0 to 4. Few examples of two new tasks: the digits 5 to 9, which are like, five a class;
+and patches of 8 by 8 pixels from scikit-learn's two sample photos, to be told apart by photo, which are unlike, ten a
+class. Accuracy on the others, mean over four draws: of logistic regression on the top features and on those of the
+second convolution, of fine-tuning everything, and of the same net from scratch (150 steps of all examples at the
+learning rate 0.03, momentum 0.9).
 
 Source: the four scenarios of the CS231n notes on transfer learning; Yosinski et al. 2014.
 """
@@ -89,7 +90,7 @@ def claim(seed: int) -> Outcome:
             classes = int(y.max()) + 1
             for _ in range(DRAWS):
                 order = torch.randperm(len(y))
-                few = torch.cat([order[y[order] == k][:EACH[task]] for k in range(classes)])
+                few = torch.cat([order[y[order] == k][: EACH[task]] for k in range(classes)])
                 rest = order[~torch.isin(order, few)]
                 cut = x[few], y[few], x[rest], y[rest]
                 own = net_for(classes)

@@ -41,8 +41,7 @@ def the_start_does_not_count(build: Build, draw: Draw) -> Iterator[Pair]:
     averaged = build(draw)(model)
     wander(model, draw)
     averaged.update_parameters(model)
-    for p, q in zip(averaged.module.parameters(), model.parameters()):
-        yield p, q
+    yield from zip(averaged.module.parameters(), model.parameters())
 
 
 def the_model_is_left_alone(build: Build, draw: Draw) -> Iterator[Pair]:
@@ -101,7 +100,14 @@ def closed_form(build: Build, draw: Draw) -> Iterator[Pair]:
 class Frame(nn.Module):
     """Right, or with one thing wrong."""
 
-    counts_the_start, alias, running, keeps_buffers, count_saved = False, False, False, False, True
+    counts_the_start, alias, running, keeps_buffers, writes_back, count_saved = (
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+    )
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -117,6 +123,8 @@ class Frame(nn.Module):
                 for p, q in zip(self.module.buffers(), model.buffers()):
                     p.copy_(q)
         self.n += 1
+        if self.writes_back:
+            model.load_state_dict(self.module.state_dict())
 
 
 def with_(**wrong):
@@ -158,6 +166,7 @@ SUITES = (
         twins=(
             Twin("counts_the_start", with_(counts_the_start=True), "the weights at construction are averaged in."),
             Twin("alias", with_(alias=True), "the average and the trained network are one: copy it."),
+            Twin("writes_back", with_(writes_back=True), "training goes on from the average; it is to go on from its own weights."),
             Twin("running", with_(running=True), "you halve the distance in each update: the last weights count half."),
             Twin("keeps_buffers", with_(keeps_buffers=True), "the buffers stay as they were at construction."),
             Twin("count_not_saved", with_(count_saved=False), "the count is not in the state dict: after loading, the next weights replace the average."),

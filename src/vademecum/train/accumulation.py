@@ -17,7 +17,7 @@ Claim: none, because it is exact: the laws hold it to the full batch's gradient.
 Peer: none.
 
 References:
-    ott2018scaling: section 3.2, cumulating gradients over several forward passes before a step.
+    ott2018scaling: larger batches, by the gradients of several backward passes before each update.
 """
 
 from collections.abc import Callable, Iterable

@@ -16,7 +16,8 @@ Departures: the paper's groups are the layers of its LSTM; here they are read fr
 Pitfalls: a schedule that sets one rate for all groups wipes the ratios out; those of torch multiply each group's own.
     In a deep network the lowest rates are next to nothing: with twelve groups and the paper's factor the lowest is some
     forty thousand times smaller than the highest. A tied weight belongs to the first group that holds it.
-Claim: none, because on the digits and short synthetic texts the differences from one rate are within the noise.
+Claim: none, because its share has not been measured here apart from that of the schedule and the unfreezing, with which
+    the paper uses it.
 Peer: none.
 
 References:
@@ -37,7 +38,7 @@ Groups = tuple[tuple[str, ...], ...]
 
 Named = list[tuple[str, nn.Parameter]]
 
-Chain = nn.Sequential | nn.ModuleList | nn.ModuleDict
+Chain = nn.Sequential | nn.ModuleList
 """What holds its parts in the order in which they run, by custom."""
 
 
@@ -183,10 +184,15 @@ def _layers_in(part: nn.Module) -> int:
 
 def _opened(model: nn.Module) -> set[str]:
     """Paths of the parts that are looked into: those that hold the longest chains, and single wrappers."""
-    chains = {path: _layers_in(part) for path, part in model.named_modules() if isinstance(part, Chain)}
-    length, opened, longest = max(chains.values(), default=0), {""}, list[str]()
-    for path, layers in chains.items():
-        if layers == length > 1 and not any(not above or path.startswith(f"{above}.") for above in longest):
+    chains = {path: part for path, part in model.named_modules() if isinstance(part, Chain)}
+    length = max(map(_layers_in, chains.values()), default=0)
+    ties = [path for path, part in chains.items() if _layers_in(part) == length > 1]
+    lists = [
+        path for path in ties if isinstance(chains[path], nn.ModuleList)
+    ]  # the custom for a stack of layers
+    opened, longest = {""}, list[str]()
+    for path in lists or ties:
+        if not any(not above or path.startswith(f"{above}.") for above in longest):
             longest.append(path)
             steps = path.split(".")
             opened |= {".".join(steps[:depth]) for depth in range(1, len(steps) + 1)}

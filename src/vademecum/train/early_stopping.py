@@ -10,7 +10,8 @@ Departures: Prechelt's criteria compare with the training error or count strips 
     as deep-learning libraries have it, counts the evaluations since the best one.
 Pitfalls: the score that stopped the run is optimistic, so the test set must be another one; patience counts
     evaluations, which are not always epochs; in a distributed run every rank must see the same reduced score.
-Claim: none yet.
+Claim: on 300 digits with three of ten labels drawn at random, the weights of the best epoch have a lower test error and
+    validation loss than those of the last of 100 epochs.
 Peer: none.
 
 References:

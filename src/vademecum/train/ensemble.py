@@ -23,8 +23,8 @@ Claim: eight nets of 8 hidden units on 600 digits are better together than one o
 Peer: none.
 
 References:
-    hansen1990neural: section III, votes of networks from different starts.
-    krogh1995neural: Eq. 5 and 6, the ambiguity decomposition.
+    hansen1990neural: the majority vote of networks from different starts.
+    krogh1995neural: section 2, the ambiguity decomposition.
     lakshminarayanan2017simple: section 2.4, the mean of the members' probabilities.
 """
 

@@ -10,9 +10,9 @@ Also called: freeze the pretrained layers for the first epochs, warm up the head
 Departures: the body's running statistics rest with its weights.
 Pitfalls: build the optimizer over all parameters. At a rate at which full fine-tuning is stable there is little to gain
     on the new data; what is gained is that the old are forgotten less.
-Claim: from the digits 0 to 4 to ten examples each of 5 to 9, at the learning rate 0.01: the frozen-first net forgets
-    less of the source than one that is trained in full from the start, and reaches about the same on the target, not
-    more. At a rate ten times as high training in full collapses, and the frozen body does not.
+Claim: from the digits 0 to 4 to ten examples each of 5 to 9: the net that is frozen first forgets less of the old ones
+    than one that is trained in full from the start, and is about as accurate on the new ones, not more. At rates so
+    high that training in full collapses it does not help: then only a body that stays frozen is stable.
 Peer: none. fastai's fine_tune does the same, with its own trainer.
 
 References:

@@ -15,7 +15,7 @@ Pitfalls: the curve is that of the first steps, so it holds for the start of tra
     weight decay; the loss at a rate also carries the progress made at the rates before it; where the loss does not
     fall, nothing can be read off, and the optimizer's own rate is kept.
 Laws: none, because the choice is a rule of thumb; its tests compare it with a sweep.
-Claim: none yet.
+Claim: on the digits, the proposed rate for AdamW trains about as well as the best of a sweep over four powers of ten.
 Peer: none.
 
 References:

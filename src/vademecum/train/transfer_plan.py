@@ -18,11 +18,11 @@ Pitfalls: the probe of the top layer can be the best on data that is unlike, and
     earlier layer needs the network with a head there: `linear_on`.
 Claim: from a net for the digits 0 to 4 to a few of the digits 5 to 9 (like) and of patches of two photos (unlike): the
     better probe is not below fine-tuning. The rest of the table does not show at this size: on like data the middle
-    layer is far above the top one, and a net trained from scratch is about level with one that is fine-tuned.
+    layer is far above the top one, and a net that is trained from scratch is not below one that is fine-tuned.
 Peer: none.
 
 References:
-    cs231n2016transfer: "When and how to fine-tune?", the four scenarios and the lower rate.
+    karpathy2016transfer: "When and how to fine-tune?", the four scenarios and the lower rate.
     yosinski2014how: section 4, features get more special from layer to layer.
 """
 

@@ -10,12 +10,11 @@ $$ \text{base} = b \text{ with probability } p, \text{ else } b/2; \qquad n = \m
 Also called: variable BPTT, randomized sequence length.
 Departures: the last window ends with the text, however short.
 Pitfalls: carry the state from window to window and detach it. Scale the rate of the one step, not the schedule's.
-Claim: none, because the texts that fit here show no difference from fixed windows beyond the seeds.
-Peer: none. The paper's code draws the same lengths from NumPy's global stream, and its last window is shorter by one
-    token.
+Claim: none, because what it is for shows in a language model over hundreds of epochs.
+Peer: none. The paper's code draws such lengths from NumPy's global stream.
 
 References:
-    merity2018regularizing: section 5, variable length backpropagation sequences.
+    merity2018regularizing: section 5.1, variable length backpropagation sequences.
 """
 
 from collections.abc import Iterator
