@@ -7,7 +7,6 @@ import torch
 from torch.optim import lr_scheduler
 from torch.testing import assert_close
 
-from vademecum.lab.loop import SCHEDULES
 from vademecum.optim import (
     MomentumSchedule,
     constant_momentum,
@@ -111,11 +110,16 @@ def test_torchs_cycled_momentum_agrees():
 @pytest.mark.parametrize("total", [1, 7, 410, 12_345])
 def test_the_schedules_of_fit_are_among_them(total):
     """Bit for bit, so that the one may stand for the other."""
-    cycle = one_cycle(total, pct_start=0.25, initial=0.04, final=0.0)
-    cosine = cosine_annealing(total)
+    cycle, cosine = one_cycle(total, pct_start=0.25, initial=0.04, final=0.0), cosine_annealing(total)
+
+    def fall(done):
+        return 0.5 * (1 + math.cos(math.pi * done))
+
     for step in range(total):
-        assert cycle(step) == SCHEDULES["one_cycle"](step / total)
-        assert cosine(step) == SCHEDULES["cosine"](step / total)
+        done = step / total
+        rise = 0.04 + (1 - 0.04) * (1 - fall(done / 0.25))
+        assert cycle(step) == (rise if done < 0.25 else fall((done - 0.25) / (1 - 0.25)))
+        assert cosine(step) == fall(done)
 
 
 @pytest.mark.parametrize("schedule", ALL.values(), ids=list(ALL))

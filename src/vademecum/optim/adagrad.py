@@ -12,8 +12,8 @@ Departures: the paper adds delta inside the matrix to the root, as here eps, and
     the rate by a further $1 + t \cdot$ lr_decay.
 Pitfalls: the rate only falls; a net that is not convex may stop before it arrives. The first step is the rate times
     the sign of the gradient, however small that is.
-Claim: a coordinate whose feature appears in 2 examples of 100 is learned to within a tenth in fewer than a third of
-    the steps of descent, each at its best rate of a grid.
+Claim: weights whose features appear in 2 examples of 100 are learned to within a tenth in fewer than three quarters
+    of the steps of descent, each at its best rate of a grid.
 Peer: torch (ours is torch's class).
 
 References:

@@ -15,7 +15,7 @@ Pitfalls: leave the last linear layer out, as the paper does (`exclude`). Weight
     $\lambda \epsilon$ only, times the rate. A transposed convolution's units stand in its second dimension; this
     takes the first.
 Claim: none, because what it is for, nets without normalization in batches of thousands, is beyond a small experiment.
-Peer: timm's adaptive_clip_grad, whose formula is the same.
+Peer: timm's adaptive_clip_grad: every law holds of it but the last one, since it leaves nothing out.
 
 References:
     brock2021high: Eq. 3 in section 4; what is left out in 4.1.

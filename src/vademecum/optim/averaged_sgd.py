@@ -15,8 +15,8 @@ Departures: the rule is that of the authors' code, min over all checks but the l
 Pitfalls: evaluate inside `averaged()`, or the jumping weights are what one measures. The rule compares with all but the
     last n checks, not with the last n. Batch norm's statistics belong to the weights that jump: estimate them again
     for the mean.
-Claim: on a noisy quadratic, from the trigger to the end of the run, the mean's distance to the minimum falls to a fifth
-    of the last iterate's, or below.
+Claim: on a noisy quadratic the mean ends at less than a fifth of the last iterate's distance to the minimum, and
+    without noise, where the loss only falls, nothing is triggered.
 Peer: torch's ASGD, with the first iterate left out.
 
 References:

@@ -11,7 +11,8 @@ Departures: none. k is 1 in the paper; implementations multiply.
 Pitfalls: s counts from 1: at 0 it divides by 0. `transformer_rate` gives the rate itself, so the optimizer's lr
     must be 1; `inverse_square_root` gives shares of a peak that one chooses.
 Claim: none, because on runs as short as ours schedules are not told apart.
-Peer: Hugging Face's get_inverse_sqrt_schedule, which counts from 0 and so takes its first step at a rate of 0.
+Peer: Hugging Face's get_inverse_sqrt_schedule: the same factors one step later, so that its first step is at a rate
+    of 0.
 
 References:
     vaswani2017attention: Eq. 3; 4000 steps of warm-up in section 5.3.

@@ -9,8 +9,8 @@ Also called: 1/t decay, Robbins-Monro schedule, hyperbolic decay, search then co
 Departures: Robbins and Monro ask for rates of the order of 1/t; the 1 in the denominator keeps the first ones finite.
 Pitfalls: where the rate times k is below half the curvature, the error falls more slowly than 1/t. In nets, which are
     trained for a given number of steps, schedules that end at 0 do better.
-Claim: on a noisy quadratic the squared distance falls at a slope of about -1 in log-log over the second half of the
-    decades, while a constant rate stays on a plateau.
+Claim: on a noisy quadratic the squared distance falls with a slope of about -1 in log-log from step 200 to 20000, while
+    a constant rate stays on a plateau.
 Peer: torch's LambdaLR only; torch has no class for it.
 
 References:

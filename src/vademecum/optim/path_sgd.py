@@ -16,7 +16,7 @@ Departures: a bias is an edge from a further input that is always 1; the paper h
 Pitfalls: it scales with the net: rates of SGD do not carry over. Only chains of linear layers and rectifiers are
     taken; fold batch normalization first, and other layers are not invariant.
 Claim: from an unbalanced start, one layer's weights times 30 and the next one's divided by it, it ends where it ends
-    from a balanced one, while SGD loses more than a fifth of the accuracy.
+    from a balanced one, while SGD loses more than 20 points.
 Peer: none; the authors' code is not packaged.
 
 References:
