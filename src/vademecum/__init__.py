@@ -21,6 +21,7 @@ _SUBPACKAGES = (
     "lab",
     "laws",
     "losses",
+    "models",
     "nn",
     "optim",
     "regularize",

@@ -127,10 +127,8 @@ def suite(part: str, subject, laws, twins, *, bias: bool | None = None) -> Suite
         technique="bias_trick",
         part=part,
         subjects={part: subject},
-        interface=Interface(
-            kind="function", inputs=("linear",) if cases != ({},) else ("x",), defaults=cases[0]
-        ),
-        cases=cases,
+        interface=Interface(kind="function", inputs=("x",) if bias is None else ("linear",)),
+        cases=({"bias": bias},),
         shapes=lambda a: ((2, 1), (5, 3)),
         laws=laws,
         twins=twins,
