@@ -32,7 +32,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ._sums import total
+from ._sums import total, wide
 from .decay_groups import decayed_parameters
 
 __all__ = ["orthogonality_penalty", "spectral_isometry_penalty"]
@@ -130,7 +130,7 @@ def _matrices(model: nn.Module, skip: Iterable[str]) -> list[Tensor]:
                 "torch.nn.utils.parametrizations.weight_norm."
             )
         layer = model.get_submodule(path)
-        weight = cast(Tensor, getattr(layer, local))
+        weight = wide(cast(Tensor, getattr(layer, local)))
         groups = cast(int, getattr(layer, "groups", 1))
         if isinstance(layer, _TRANSPOSED):
             weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(2)
