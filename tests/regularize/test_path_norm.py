@@ -79,6 +79,8 @@ def test_refusals() -> None:
             path_norm(nn.Sequential(nn.Conv1d(1, 1, 1), pool), torch.zeros(1, 1, 4))
     with pytest.raises(ValueError, match="must pass a factor on: 1 is a Sigmoid"):
         balance_(nn.Sequential(nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 1)))
+    with pytest.raises(ValueError, match=r"weight of its own .*: the model is a ParametrizedLinear"):
+        path_norm(parametrizations.weight_norm(nn.Linear(4, 1)), x)
     layer = nn.Linear(4, 4)
     with pytest.raises(ValueError, match="must stand once"):
         balance_(nn.Sequential(layer, nn.ReLU(), layer))

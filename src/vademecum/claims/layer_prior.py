@@ -40,7 +40,7 @@ def minimize(model: nn.Module, x: Tensor, y: Tensor, first: float) -> None:
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
 
 
 def claim(seed: int) -> Outcome:

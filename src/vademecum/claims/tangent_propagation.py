@@ -1,7 +1,7 @@
 """Tangents of rotation make a net on two rings answer less to rotation, and more right.
 
 Protocol: two rings that overlap, 40 points to train on and 2000 to test on; two hidden layers of 64 tanh units, 400
-steps of Adam at 0.01 over the whole batch, with the tangent penalty at strengths 0, 0.1 and 1. Mean over five draws.
+steps of Adam at 0.01 over the whole batch, with the tangent penalty at strengths 0 and 1. Mean over three draws.
 
 Source: Simard et al. 1992, section 4 (fewer examples are needed).
 """
@@ -14,7 +14,7 @@ from ._digits import accuracy, seeded
 from ._outcome import Outcome
 from ._rings import TEST, TRAIN, fit, rings, turns
 
-DRAWS = 5
+DRAWS = 3
 
 
 def claim(seed: int) -> Outcome:
@@ -29,7 +29,7 @@ def claim(seed: int) -> Outcome:
     measured: dict[str, float] = {}
     with seeded(seed):
         sets = [(*rings(TRAIN), *rings(TEST)) for _ in range(DRAWS)]
-        for strength in (0.0, 0.1, 1.0):
+        for strength in (0.0, 1.0):
             right, answer = 0.0, 0.0
             for number, (x, y, test_x, test_y) in enumerate(sets):
                 torch.manual_seed(1000 * seed + number)

@@ -15,7 +15,7 @@ Departures: the papers write an L2 norm; their code takes the mean of squares, a
 Pitfalls: the defaults belong to the mean; with a sum, or a mean of norms, they are far too strong or too weak. Given
     (B, T, F), TAR needs dim=1. Padding counts as states: cut it off first.
 Claim: none, because what they gain is tenths of a perplexity in a model that is trained for days.
-Peer: none runs here; the means are those of the paper's published code (salesforce/awd-lstm-lm), read and not run.
+Peer: none runs; the means are those of the paper's code (salesforce/awd-lstm-lm), as a test writes them out.
 
 References:
     merity2018regularizing: section 4.6, AR and TAR, and the coefficients in section 5.

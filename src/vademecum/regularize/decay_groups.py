@@ -23,8 +23,8 @@ Departures: the first papers decayed everything; Goodfellow et al. leave biases 
 Pitfalls: a learned position embedding that is a plain nn.Parameter of shape (1, T, F) looks like a weight: name it in
     `skip`. A class of your own counts as a normalization where its name ends in Norm, Norm1d, Norm2d or Norm3d.
 Claim: none, because this is bookkeeping; the laws count every parameter.
-Peer: timm's param_groups_weight_decay, which leaves out what has one dimension or ends in .bias: g of weight_norm, with
-    the shape (F, 1), is decayed there together with v, and so are embeddings.
+Peer: timm's param_groups_weight_decay, not run: it leaves out what has one dimension or ends in .bias, so that g of
+    weight_norm, of shape (F, 1), is decayed together with v, and so are embeddings and norms over planes.
 
 References:
     goodfellow2016deep: section 7.1, biases are left out.
@@ -199,12 +199,10 @@ def _role(part: nn.Module, name: str, parameter: nn.Parameter, place: tuple[nn.M
         return "embedding"
     if isinstance(part, ParametrizationList) and any(isinstance(step, _weight_norm()) for step in part):
         return "length of a weight" if name == "original0" else "direction of a weight"
-    siblings = dict(part.named_parameters(recurse=False))
-    if {f"{name[:-2]}_g", f"{name[:-2]}_v"} <= set(siblings) and name[-2:] in {
-        "_g",
-        "_v",
-    }:  # the older function's
-        return "length of a weight" if name.endswith("_g") else "direction of a weight"
+    stem, _, letter = name.rpartition("_")
+    siblings = {local for local, _ in part.named_parameters(recurse=False)}
+    if letter in {"g", "v"} and {f"{stem}_g", f"{stem}_v"} <= siblings:  # of torch's older weight_norm
+        return "length of a weight" if letter == "g" else "direction of a weight"
     if _BIAS.search(seen_as):
         return "bias"
     wide = sum(size > 1 for size in parameter.shape)

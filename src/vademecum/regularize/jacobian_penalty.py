@@ -16,8 +16,9 @@ Departures: v has signs for coordinates, which has the least variance among inde
 Pitfalls: cross-entropy has other curvature than the squared error: noise there is a penalty on J weighted by the
     softmax. Layers that mix examples, such as batch norm in training, add the slopes across the batch.
 Claim: noise on the inputs of a fitted net raises half its squared error by noise variance times this penalty, within a
-    tenth for deviations of the noise up to 0.05; at 1.0 it does not.
-Peer: none run; facebookresearch/jacobian_regularizer estimates the same mean with vectors from the sphere.
+    tenth for deviations of the noise up to 0.05; at a deviation of 2 it does not.
+Peer: none run; facebookresearch/jacobian_regularizer, which was read, estimates the same number with vectors from the
+    sphere.
 
 References:
     bishop1995training: sections 2 and 3, noise as a penalty, and when the second derivatives vanish.

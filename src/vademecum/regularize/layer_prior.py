@@ -38,7 +38,7 @@ from torch.func import functional_call
 
 from vademecum._torch.modes import evaluating
 
-from ._sums import total
+from ._sums import total, wide
 
 __all__ = ["layer_prior_penalty", "sample_prior", "transform_inputs_outputs"]
 
@@ -65,7 +65,7 @@ def layer_prior_penalty(model: nn.Module, precisions: Precisions) -> Tensor:
     """
     named = dict(model.named_parameters())
     return total(
-        (precision * named[name].square()).sum() / 2
+        (precision * wide(named[name]).square()).sum() / 2
         for name, precision in _matched(model, precisions).items()
     )
 

@@ -20,7 +20,8 @@ Pitfalls: a convolution with orthonormal filters is no orthogonal map of images 
     recurrent layer, which are stacked, count as one matrix; each group of a convolution counts as its own. The paper's
     strengths belong to a sum over layers: from 1e-1 down to 1e-6 as training goes on.
 Claim: none, because the gains are a point of accuracy in wide residual nets; the laws hold what is claimed of matrices.
-Peer: none run; the paper's code (VITA-Group/Orthogonality-in-CNNs) was read and not run.
+Peer: none run. In the paper's code (VITA-Group/Orthogonality-in-CNNs), which was read, the spectral penalty is the
+    square of the eigenvalue, and of the product over inputs: in wide layers it is never below 1.
 
 References:
     bansal2018can: sections 3.1, 3.2 and 3.4.
@@ -32,7 +33,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ._sums import total
+from ._sums import total, wide
 from .decay_groups import decayed_parameters
 
 __all__ = ["orthogonality_penalty", "spectral_isometry_penalty"]
@@ -130,7 +131,7 @@ def _matrices(model: nn.Module, skip: Iterable[str]) -> list[Tensor]:
                 "torch.nn.utils.parametrizations.weight_norm."
             )
         layer = model.get_submodule(path)
-        weight = cast(Tensor, getattr(layer, local))
+        weight = wide(cast(Tensor, getattr(layer, local)))
         groups = cast(int, getattr(layer, "groups", 1))
         if isinstance(layer, _TRANSPOSED):
             weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(2)

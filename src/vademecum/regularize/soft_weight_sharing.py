@@ -17,8 +17,8 @@ Pitfalls: the penalty is a sum over weights, in nats: beside a loss that is a me
     the order of 1/N. A component that holds equal weights collapses to width 0 and the penalty runs to minus infinity:
     give a `precision_prior`, or stop early. The mixture's parameters go into the optimizer too, with a learning rate of
     their own. Gains and biases are not penalized and stay unquantized, as `decay_groups` says.
-Claim: a small net on the digits, retrained beside 16 components and one at 0, keeps at most 17 distinct weights, more
-    than 70 % of them 0, and loses fewer than 5 points of accuracy to the quantization.
+Claim: a small net on the digits, retrained beside 16 components and one at 0, is left with at most 17 distinct
+    weights, more than 70 % of them 0, and loses fewer than 5 points of accuracy.
 Peer: none maintained; the authors' tutorial in Keras was not run.
 
 References:
