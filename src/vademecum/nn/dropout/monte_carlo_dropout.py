@@ -65,6 +65,11 @@ class MonteCarloPrediction:
             probabilities, or of the outputs; in the shape of mean.
         entropy: (B,) of the mean, in nats; None for "outputs".
         mutual_information: (B,) entropy of the mean probabilities minus mean entropy, in nats; None for "outputs".
+
+    Example:
+        >>> model = nn.Sequential(nn.Dropout(1.0), nn.Linear(2, 2))  # all is dropped: two passes do not differ
+        >>> mc_dropout(model, torch.ones(3, 2), samples=2).std.max().item()
+        0.0
     """
 
     mean: Tensor
