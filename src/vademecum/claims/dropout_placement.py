@@ -1,10 +1,10 @@
 """Dropout helps wide layers and harms narrow ones.
 
-Protocol: 200 digits to train on; nets with two hidden layers of width 16 (the mean over three of them) and of width 512, as
-they are and with `insert_dropout`; 60 epochs of gradient descent with momentum. Test loss in evaluation mode.
+Protocol: 200 digits to train on; nets with two hidden layers of width 16 (the mean over three of them) and of width
+512, as they are and with `insert_dropout`; 60 epochs of gradient descent with momentum. Test loss in evaluation mode.
 
-Source: the rule of thumb that dropout goes after large layers; Srivastava et al. 2014, appendix A.1 (the width should be
-divided by the share that is kept).
+Source: the rule of thumb that dropout goes after large layers; Srivastava et al. 2014, appendix A.1 (the width should
+be divided by the share that is kept).
 """
 
 from torch import nn

@@ -1,12 +1,12 @@
-"""Shake-Shake keeps a net from fitting noisy labels.
+"""Shake-Shake keeps a net from fitting noisy labels, and so lowers the test error there.
 
 Protocol: 500 digits, 30 % of the labels drawn at random; a 3 by 3 convolution to 16 channels and two residual blocks of
 two branches each (ReLU, convolution, batch normalization), mean over space, a linear layer; 40 epochs of gradient
 descent with momentum. The branches are averaged (even-even) or shaken (shake-shake-image). The error on the labels that
 were trained on, in evaluation mode, and the test error.
 
-Source: Gastaldi 2017, section 2.1, Table 1 and Figure 2 (a higher training error and a lower test error; only the first
-is asked here, for the second scatters at this scale).
+Source: Gastaldi 2017, section 2.1, Table 1 and Figure 2 (a higher training error and a lower test error). On clean digits
+we saw no lower test error.
 """
 
 from torch import Tensor, nn
@@ -61,10 +61,10 @@ def claim(seed: int) -> Outcome:
             train(net, data.x, data.y, epochs=40, learning_rate=0.05, momentum=0.9)
             measured[f"training error, {name}"] = 1 - accuracy(net, data.x, data.y)
             measured[f"test error, {name}"] = 1 - accuracy(net, data.test_x, data.test_y)
-    gap = measured["training error, shaken"] - measured["training error, even"]
+    train_even, test_even, train_shaken, test_shaken = measured.values()
     return Outcome(
-        says="a shaken net fits the noise of its training labels less",
+        says="a shaken net fits its training labels less, and errs less on new examples",
         measured=measured,
-        holds=gap > 0.03,
-        expected="after equal epochs the training error is more than 3 points higher with shaking",
+        holds=train_shaken > train_even + 0.045 and test_shaken < test_even - 0.03,
+        expected="after equal epochs 4.5 points more error on the noisy labels, and 3 points less on the test part",
     )

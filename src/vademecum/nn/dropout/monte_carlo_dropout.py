@@ -65,6 +65,11 @@ class MonteCarloPrediction:
             probabilities, or of the outputs; in the shape of mean.
         entropy: (B,) of the mean, in nats; None for "outputs".
         mutual_information: (B,) entropy of the mean probabilities minus mean entropy, in nats; None for "outputs".
+
+    Example:
+        >>> model = nn.Sequential(nn.Dropout(1.0), nn.Linear(2, 2))  # all is dropped: two passes do not differ
+        >>> mc_dropout(model, torch.ones(3, 2), samples=2).std.max().item()
+        0.0
     """
 
     mean: Tensor
@@ -133,15 +138,17 @@ def mc_dropout(
             'for regression take reduce="outputs".'
         )
     if reduce == "outputs":
-        return MonteCarloPrediction(passes.mean(0), passes.std(0, correction=0), None, None)
+        return MonteCarloPrediction(passes.mean(0), _deviation(passes), None, None)
     logs = passes.log_softmax(2)
     probs = logs.exp()
     average = probs.mean(0)
     mean = average if reduce == "probs" else passes.mean(0).softmax(1)
-    disagreement = _entropy(average) - _entropy(probs, dim=2).mean(0)
-    return MonteCarloPrediction(
-        mean, probs.std(0, correction=0), _entropy(mean), disagreement.clamp(min=0)
-    )  # below 0 by rounding alone
+    disagreement = _entropy(average) - _entropy(probs, dim=2).mean(0)  # below 0 by rounding alone
+    return MonteCarloPrediction(mean, _deviation(probs), _entropy(mean), disagreement.clamp(min=0))
+
+
+def _deviation(passes: Tensor) -> Tensor:
+    return (passes - passes.mean(0)).square().mean(0).sqrt()  # std() warns where the batch is empty
 
 
 def _entropy(probs: Tensor, dim: int = 1) -> Tensor:
