@@ -8,4 +8,5 @@ test -x $venv/bin/python || "${PYTHON:-python3}" -m venv $venv
 $venv/bin/pip install --quiet -c constraints.txt torch
 $venv/bin/pip install --quiet -c constraints.txt -e '.[dev]'
 $venv/bin/pip install --quiet --no-deps labml-nn==0.5.1 labml==0.5.3 labml-helpers==0.4.89
+$venv/bin/pip install --quiet --no-deps kornia==0.9.0 kornia_rs==0.2.0
 $venv/bin/pytest -m peer "$@"

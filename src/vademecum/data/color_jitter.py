@@ -15,7 +15,7 @@ Departures: torchvision clamps after each of the four and draws their order; her
     do not sum to 1.
 Pitfalls: standardized pixels have no hue. A factor for the hue on gray images does nothing, as does the saturation.
 Claim: none, because it needs color photographs, which no dependency brings.
-Peer: kornia's ColorJiggle and its functions; torchvision's formulas.
+Peer: kornia's ColorJitter and RandomHue (its ColorJiggle adds to the brightness); torchvision's formulas.
 
 References:
     howard2013some: section 2, manipulations of contrast, brightness and color.

@@ -8,6 +8,7 @@ from torch import Tensor
 from vademecum.data.pca_color import PCAColor
 
 from ._augmentations import (
+    ALIASES,
     COUNT,
     EVERYWHERE,
     RANGE,
@@ -17,11 +18,10 @@ from ._augmentations import (
     changed,
     everywhere,
     ignored_range,
-    interface,
     truncated,
     z_of_mean,
 )  # fmt: skip
-from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
+from ._suite import EXACT, Build, Draw, Interface, Law, Pair, Suite, Twin
 
 MIX = torch.tensor([[0.5, 0.1, 0.0], [0.3, -0.2, 0.1], [0.4, 0.1, 0.15]], dtype=torch.float64)
 
@@ -158,7 +158,7 @@ SUITES = (
         technique="pca_color",
         part="PCAColor",
         subjects={"PCAColor": PCAColor},
-        interface=interface("std", "max_value", max_value=None),
+        interface=Interface("function", ("std", "max_value"), ("train", "x"), defaults={"max_value": None}, aliases=ALIASES),
         cases=({"std": 0.1, "max_value": None}, {"std": 0.5, "max_value": None}),
         shapes=lambda a: ((1, 3, 2, 2), (3, 3, 4, 5)),
         laws=(
