@@ -4,6 +4,7 @@ import typer
 
 from .cite import cite
 from .claim import claim
+from .compare import compare
 from .conform import conform
 from .find import find
 from .fit import fit
@@ -42,6 +43,7 @@ def _main(
 
 
 app.command("fit", rich_help_panel="Work")(fit)
+app.command("compare", rich_help_panel="Work")(compare)
 app.command("report", rich_help_panel="Work")(report)
 app.command("conform", rich_help_panel="Work")(conform)
 app.command("claim", rich_help_panel="Work")(claim)
