@@ -22,6 +22,7 @@ _SUBPACKAGES = (
     "laws",
     "losses",
     "nn",
+    "search",
     "theory",
     "train",
 )

@@ -13,6 +13,7 @@ from .list import list_
 from .new import new
 from .paper import paper
 from .report import report
+from .search import search
 from .show import show
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ def _main(
 
 app.command("fit", rich_help_panel="Work")(fit)
 app.command("compare", rich_help_panel="Work")(compare)
+app.command("search", rich_help_panel="Work")(search)
 app.command("report", rich_help_panel="Work")(report)
 app.command("conform", rich_help_panel="Work")(conform)
 app.command("claim", rich_help_panel="Work")(claim)

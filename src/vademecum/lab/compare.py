@@ -3,9 +3,6 @@
 What a trial is, how it is claimed and which test judges it stands in ``docs/decisions/0005-comparisons.md``.
 """
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -263,49 +260,35 @@ def describe(outcome: Mapping[str, Any]) -> str:
 def _write(study: Study, plan: ComparePlan, outcomes: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     from . import compare_report
 
-    study.write("result.json", json.dumps(_finite(result), indent=1, ensure_ascii=False) + "\n")
-    arm_rows = [
-        [a["name"], len(a["scores"]), *(a.get(k) for k in ("mean", "low", "high", "std")), a["learning_rate"],
-         *(a.get(k) for k in ("seconds", "epochs", "parameters", "macs")), (a.get("memory_mib") or {}).get("resident"),
-         len(a["failed"])]
-        for a in result["arms"]
-    ]  # fmt: skip
-    study.write("arms.csv", _csv(
+    study.write_json("result.json", result)
+    study.write_csv(
+        "arms.csv",
         "arm,seeds,mean,low,high,std,tuned_learning_rate,seconds,epochs,parameters,macs,peak_memory_mib,failed",
-        arm_rows,
-    ))  # fmt: skip
-    trial_rows, curve_rows = [], []
+        [
+            [a["name"], len(a["scores"]), *(a.get(k) for k in ("mean", "low", "high", "std")), a["learning_rate"],
+             *(a.get(k) for k in ("seconds", "epochs", "parameters", "macs")),
+             (a.get("memory_mib") or {}).get("resident"), len(a["failed"])]
+            for a in result["arms"]
+        ],
+    )  # fmt: skip
+    figures = (
+        "score",
+        "validation",
+        "val_loss",
+        "learning_rate",
+        "epochs",
+        "best_epoch",
+        "seconds",
+        "wall_seconds",
+    )
+    trials, curves = [], []
     for key, outcome in sorted(outcomes.items()):
         stage, arm, *rest = key.split("/")
-        seed = int(rest[-1]) if stage == "run" else ""
-        name = plan.arms[int(arm)].name
-        trial_rows.append([
-            key, stage, name, seed, *(outcome.get(k) for k in ("score", "validation", "val_loss", "learning_rate")),
-            *(outcome.get(k) for k in ("epochs", "best_epoch", "seconds", "wall_seconds", "worker", "machine", "failed")),
-        ])  # fmt: skip
+        row = [key, plan.arms[int(arm)].name, int(rest[-1]) if stage == "run" else ""]
+        trials.append([*row, *(outcome.get(k) for k in (*figures, "worker", "machine", "failed"))])
         for epoch, values in enumerate(zip(*outcome.get("curves", {}).values()), 1):
-            curve_rows.append([key, name, seed, epoch, *values])
-    study.write("trials.csv", _csv(
-        "key,stage,arm,seed,score,validation,val_loss,learning_rate,epochs,best_epoch,seconds,wall_seconds,worker,"
-        "machine,failed", trial_rows,
-    ))  # fmt: skip
-    study.write("curves.csv", _csv("key,arm,seed,epoch,train_loss,val_loss,val_metric", curve_rows))
+            curves.append([*row, epoch, *values])
+    study.write_csv("trials.csv", f"key,arm,seed,{','.join(figures)},worker,machine,failed", trials)
+    study.write_csv("curves.csv", "key,arm,seed,epoch,train_loss,val_loss,val_metric", curves)
     study.write("refs.bib", studies.bibliography(study.facts["papers"])[1])
     study.write("report.html", compare_report.render(study, plan, outcomes, result))
-
-
-def _csv(head: str, rows: Sequence[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head.split(","))
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: an interval without an end ends in null."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and abs(value) == float("inf") else value

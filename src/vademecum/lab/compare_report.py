@@ -49,7 +49,7 @@ def render(study: Study, plan: ComparePlan, outcomes: Mapping[str, Any], result:
         )
     if result["differences"]:
         rows = [
-            {**d, "name": f"{d['arm']}" if not plan.every_pair else f"{d['arm']} − {d['baseline']}", "strong": d["significant"]}
+            {**d, "name": f"{d['arm']} − {d['baseline']}" if plan.every_pair else d["arm"], "strong": d["significant"]}
             for d in result["differences"]
         ]  # fmt: skip
         drawn["differences"] = figures.dots_and_whiskers(
@@ -122,10 +122,10 @@ def _lead(study: Study, plan: ComparePlan, result: Mapping[str, Any]) -> str:
     sure = sum(d["significant"] for d in found)
     least = points(min(d["detectable"] for d in found), result["metric"])
     unit = " points" if result["metric"] == "accuracy" else " in R²"
-    return (
-        f"{start} {sure} of {len(found)} difference{'s' if len(found) > 1 else ''} stand{'s' if sure == 1 else ''} after "
-        f"correction. Differences below about {least}{unit} would probably have been missed."
+    stand = (
+        f"{sure} of {len(found)} difference{'s' if len(found) > 1 else ''} stand{'s' if sure == 1 else ''}"
     )
+    return f"{start} {stand} after correction. Differences below about {least}{unit} would probably have been missed."
 
 
 def _banner(plan: ComparePlan, result: Mapping[str, Any]) -> str:
@@ -133,7 +133,7 @@ def _banner(plan: ComparePlan, result: Mapping[str, Any]) -> str:
     if not missing:
         return ""
     whole = len(plan.arms) * len(plan.seeds)
-    return f"{missing} of {whole} trials were not reached. The comparison uses only the seeds that all arms have finished."
+    return f"{missing} of {whole} trials were not reached. Only the seeds that all arms have finished are compared."
 
 
 def _curves(plan: ComparePlan, outcomes: Mapping[str, Any], *, label: str) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
+from vademecum._core.errors import InputError
+
 from .plans import ComparePlan
 from .statistics import Difference, differences, estimate
 
@@ -94,13 +96,22 @@ def points(value: float, metric: str, *, sign: bool = False) -> str:
 
 
 def _split(fine: Sequence[Mapping[int, Any]], seeds: Sequence[int]) -> tuple[float, str, float]:
-    """Test examples a training example, how the parts were cut, and the step of a score.
+    """Say how many test examples come to a training example, how the parts were cut, and how coarse a score is.
 
-    Arms must have been tested on the same examples at each seed: anything else would be a fault of ours.
+    Returns:
+        These three.
+
+    Raises:
+        InputError: arms were not tested on the same examples at some seed.
     """
     used = [found for found in fine if found]
     rows = {seed: {found[seed]["split"]["test_rows"] for found in used} for seed in seeds}
-    assert all(len(tested) == 1 for tested in rows.values()), "arms share the split at each seed"
+    for seed, tested in rows.items():
+        if len(tested) > 1:
+            raise InputError(
+                f"arms must be tested on the same examples: at seed {seed} they were not; use the same versions of "
+                "torch and vademecum on all machines, and begin anew."
+            )
     if not seeds:
         return 0.0, "", 0.0
     first = used[0][seeds[0]]
@@ -144,7 +155,8 @@ def _tries(plan: ComparePlan, arm: int, outcomes: Mapping[str, Any]) -> list[dic
 def _edges(plan: ComparePlan, arms: Sequence[Mapping[str, Any]]) -> list[str]:
     ends = {plan.rates[0], plan.rates[-1]} if plan.rates else set()
     return [
-        f"{arm['name']}: the best rate, {arm['learning_rate']:.3g}, is the last one tried; a wider range may suit it better."
+        f"{arm['name']}: the best rate, {arm['learning_rate']:.3g}, is the last one tried; "
+        "a wider range may suit it better (search-edge)."
         for arm in arms
         if arm["learning_rate"] in ends
     ]

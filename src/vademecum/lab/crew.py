@@ -49,7 +49,7 @@ class Crew:
         name = f"{self._orders.worker}-{self._number}"
         left = self._orders.seconds - (time.monotonic() - self._begin)
         threads = str(max(1, (os.cpu_count() or 1) // self._count))
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        process = subprocess.Popen(
             [sys.executable, "-m", "vademecum.lab.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

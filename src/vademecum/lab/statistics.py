@@ -88,11 +88,10 @@ def estimate(scores: Sequence[float], *, overlap: float = 0.0) -> Estimate:
         scores: one for each seed.
         overlap: test examples for each training example where the seeds cut the data anew; 0 where they do not.
 
+    A score that is not finite is an InputError.
+
     Returns:
         Mean and interval; the interval is infinite with a single score.
-
-    Raises:
-        InputError: there is no score, or one is not finite.
 
     Example:
         >>> found = estimate([0.0, 2.0])  # t at one degree of freedom is 12.7, the standard error 1
@@ -153,12 +152,10 @@ def differences(
         mean, std = _moments([a - b for a, b in zip(scores[arm], scores[baseline])])
         # A rounded score is off by a variance of resolution²/12; a difference holds two of them.
         error = _standard_error(math.sqrt(std**2 + resolution**2 / 6), count, overlap)
-        # Equal differences that are only not zero by rounding of the subtraction are zero.
-        mean = 0.0 if abs(mean) < 1e-12 else mean
-        if error > 1e-12:
-            p = float(2 * student.sf(abs(mean) / error, freedom))
-        else:
-            p = 0.0 if mean else 1.0
+        # Scores of order 1: what is smaller than this is the rounding of a subtraction.
+        mean, error = (0.0 if abs(value) < 1e-12 else value for value in (mean, error))
+        ratio = abs(mean) / error if error else math.inf if mean else 0.0
+        p = float(2 * student.sf(ratio, freedom))
         found.append(
             (arm, baseline, mean, mean - wide * error, mean + wide * error, p, (wide + likely) * error)
         )

@@ -4,12 +4,14 @@
 storage may be lost. ``facts.json`` holds what the page says beside the outcomes.
 """
 
+import csv
+import io
 import json
 import os
 import re
 import secrets
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ from .crew import run_workers
 from .plans import Plan, plan_from
 from .prepare import Prepared
 from .recipe import Recipe
-from .run_folder import write_whole
+from .run_folder import finite, write_whole
 from .trials import BEAT, GRACE, Trials, without_password
 from .worker import Orders, name_worker
 
@@ -153,6 +155,29 @@ class Study:
             content: its text.
         """
         write_whole(self.folder / name, content.encode())
+
+    def write_json(self, name: str, values: Any) -> None:
+        """Write a JSON file; a number that is not finite, such as the end of an open interval, becomes null.
+
+        Args:
+            name: of the file.
+            values: mappings, sequences, text and numbers.
+        """
+        self.write(name, json.dumps(finite(values), indent=1, ensure_ascii=False) + "\n")
+
+    def write_csv(self, name: str, head: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Write a table.
+
+        Args:
+            name: of the file.
+            head: names of the columns, between commas.
+            rows: their values; None is left empty.
+        """
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(head.split(","))
+        writer.writerows(rows)
+        self.write(name, out.getvalue())
 
     def work(
         self,

@@ -83,8 +83,8 @@ def arm_curves(
     figure, axes = canvas(height=2.7)
     for place, run in enumerate(runs):
         axes.plot(
-            range(1, len(run) + 1), run, color=FIRST, linewidth=1.1, alpha=0.75, label="each seed" if place == 0 else None,
-            marker="o" if len(run) == 1 else None, markersize=4,
+            range(1, len(run) + 1), run, color=FIRST, linewidth=1.1, alpha=0.75,
+            label="each seed" if place == 0 else None, marker="o" if len(run) == 1 else None, markersize=4,
         )  # fmt: skip
     if len(reference):
         axes.plot(

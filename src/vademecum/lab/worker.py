@@ -55,12 +55,12 @@ class Orders:
 def work(orders: Orders, *, stop: threading.Event) -> None:
     """Take trials until none is left, the budget is spent, or it is told to stop.
 
+    Where the storage cannot be used, or no trial can run here, an InputError says so.
+
     Args:
         orders: what to do.
         stop: set from outside.
 
-    Raises:
-        InputError: the storage cannot be used, or no trial can run here.
     """
     begin = time.monotonic()
     trials = Trials(orders.storage, orders.study, grace=orders.grace)
