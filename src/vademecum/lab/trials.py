@@ -284,7 +284,8 @@ def without_password(url: str) -> str:
     scheme, there, rest = url.partition("://")
     user, at, place = rest.rpartition("@")
     name, colon, _ = user.partition(":")
-    return f"{scheme}{there}{name}:***{at}{place}" if at and colon else url
+    # A file's path may hold both characters, and begins with a slash.
+    return f"{scheme}{there}{name}:***{at}{place}" if at and colon and "/" not in name else url
 
 
 def _open(url: str) -> "BaseStorage":
