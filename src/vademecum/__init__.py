@@ -25,6 +25,7 @@ _SUBPACKAGES = (
     "nn",
     "optim",
     "regularize",
+    "search",
     "theory",
     "train",
 )

@@ -4,6 +4,7 @@ import typer
 
 from .cite import cite
 from .claim import claim
+from .compare import compare
 from .conform import conform
 from .find import find
 from .fit import fit
@@ -12,6 +13,7 @@ from .list import list_
 from .new import new
 from .paper import paper
 from .report import report
+from .search import search
 from .show import show
 
 app = typer.Typer(
@@ -42,6 +44,8 @@ def _main(
 
 
 app.command("fit", rich_help_panel="Work")(fit)
+app.command("compare", rich_help_panel="Work")(compare)
+app.command("search", rich_help_panel="Work")(search)
 app.command("report", rich_help_panel="Work")(report)
 app.command("conform", rich_help_panel="Work")(conform)
 app.command("claim", rich_help_panel="Work")(claim)

@@ -1,34 +1,23 @@
 """Figures of a run's report: inline SVG whose colors follow the page, and PNG triplets of saliency maps.
 
-Lines are drawn in sentinel colors that are then exchanged for CSS variables (``var(--ink)``), so that one
-drawing serves light, dark and print. Text stays text. The same numbers give the same bytes.
+How a drawing follows the colors of its page stands in ``_drawing``.
 """
 
 import io
 import math
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 import torch
 from torch import Tensor
 
+from ._drawing import FIRST, MUTED, SECOND, canvas, legend, plain_powers, short, to_svg, whole_numbers
 from .evaluate import Evaluation, wilson
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
     from PIL.Image import Image
 
 __all__ = ["against", "learning_curves", "range_test", "reliability", "residuals", "saliency_png"]
-
-# Any six digits would do, as long as matplotlib never writes them by itself.
-INK, MUTED, RULE, FIRST, SECOND = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
-_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", FIRST: "--first", SECOND: "--second"}
-_MINUS = "\N{MINUS SIGN}"
 
 PANEL = 112  # pixels on each side of one panel of a saliency triplet
 _GUTTER, _BAR = 8, 10
@@ -62,13 +51,13 @@ def learning_curves(
         >>> 'aria-label="Loss. validation: 0.5 at epoch 1, 0.25 at epoch 2. Epoch 2 was kept."' in svg
         True
     """
-    figure, axes = _canvas()
+    figure, axes = canvas()
     said = []
     # Two decades or more: on a linear axis the end of training would be a flat line.
     values = [v for curve in curves.values() for v in curve if math.isfinite(v)]
     if values and min(values) > 0 and max(values) > 30 * min(values):
         axes.set_yscale("log")
-        _plain_powers(axes.yaxis)
+        plain_powers(axes.yaxis)
     for name, curve in curves.items():
         training = name == "training"
         axes.plot(
@@ -77,15 +66,15 @@ def learning_curves(
         )  # fmt: skip
         if len(epochs):
             said.append(
-                f"{name}: {_short(curve[0])} at epoch {epochs[0]}, {_short(curve[-1])} at epoch {epochs[-1]}."
+                f"{name}: {short(curve[0])} at epoch {epochs[0]}, {short(curve[-1])} at epoch {epochs[-1]}."
             )
     if best is not None and best in epochs:
         axes.axvline(best, color=SECOND, linewidth=1.0, linestyle=(0, (1, 2)), label=f"epoch {best} kept")
         said.append(f"Epoch {best} was kept.")
-    _whole_numbers(axes)
+    whole_numbers(axes)
     axes.set(xlabel="epoch", ylabel=label)
-    _legend(axes)
-    return _svg(figure, slug, title, " ".join(said))
+    legend(axes)
+    return to_svg(figure, slug, title, " ".join(said))
 
 
 def range_test(
@@ -108,7 +97,7 @@ def range_test(
     Returns:
         An ``<svg>`` element.
     """
-    figure, axes = _canvas()
+    figure, axes = canvas()
     axes.plot(rates, losses, color=MUTED, linewidth=0.9, label="each batch")
     shown = losses
     if len(smoothed):
@@ -116,7 +105,7 @@ def range_test(
         shown = smoothed
     axes.set_xscale("log")
     axes.set_xlim(rates[0], rates[-1])
-    _plain_powers(axes.xaxis)
+    plain_powers(axes.xaxis)
     finite = [v for v in shown if math.isfinite(v)]
     text = ""
     if finite:
@@ -125,15 +114,15 @@ def range_test(
         span = max(first - low, 1e-12)
         axes.set_ylim(low - 0.15 * span, first + 0.6 * span)
         where = rates[list(shown).index(low)]
-        text = f"The loss falls from {_short(first)} to {_short(low)} at a rate of {_short(where)}."
+        text = f"The loss falls from {short(first)} to {short(low)} at a rate of {short(where)}."
     if chosen is not None:
         axes.axvline(
-            chosen, color=SECOND, linewidth=1.2, linestyle=(0, (1, 2)), label=f"chosen: {_short(chosen)}"
+            chosen, color=SECOND, linewidth=1.2, linestyle=(0, (1, 2)), label=f"chosen: {short(chosen)}"
         )
-        text += f" The rate chosen is {_short(chosen)}."
+        text += f" The rate chosen is {short(chosen)}."
     axes.set(xlabel="learning rate", ylabel="loss")
-    _legend(axes)
-    return _svg(figure, slug, "Loss against learning rate", text.strip())
+    legend(axes)
+    return to_svg(figure, slug, "Loss against learning rate", text.strip())
 
 
 def reliability(slug: str, evaluation: Evaluation) -> str:
@@ -146,7 +135,7 @@ def reliability(slug: str, evaluation: Evaluation) -> str:
     Returns:
         An ``<svg>`` element; the bars are 95 % Wilson intervals.
     """
-    figure, axes = _canvas(square=True)
+    figure, axes = canvas(height=4.4)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)), label="as sure as right")
     said = []
     for confidence, accuracy, count in evaluation.reliability:
@@ -159,8 +148,8 @@ def reliability(slug: str, evaluation: Evaluation) -> str:
         color=FIRST, linewidths=0, zorder=3, clip_on=False, label="bins; area: examples",
     )  # fmt: skip
     axes.set(xlabel="probability said", ylabel="fraction right", xlim=(0, 1), ylim=(0, 1))
-    _legend(axes)
-    return _svg(figure, slug, "Fraction right against probability said", "; ".join(said) + ".")
+    legend(axes)
+    return to_svg(figure, slug, "Fraction right against probability said", "; ".join(said) + ".")
 
 
 def against(slug: str, true: Sequence[float], said: Sequence[float], *, target: str) -> str:
@@ -175,16 +164,16 @@ def against(slug: str, true: Sequence[float], said: Sequence[float], *, target: 
     Returns:
         An ``<svg>`` element.
     """
-    figure, axes = _canvas(square=True)
+    figure, axes = canvas(height=4.4)
     low, high = min(*true, *said), max(*true, *said)
     axes.plot([low, high], [low, high], color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)), label="right")
     area = min(24.0, max(5.0, 5000 / len(true)))  # many dots are drawn smaller
     axes.scatter(true, said, s=area, color=FIRST, alpha=0.6, linewidths=0, label="test examples")
     axes.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
-    _legend(axes)
-    text = f"{len(true)} examples; true values from {_short(min(true))} to {_short(max(true))}, "
-    text += f"predictions from {_short(min(said))} to {_short(max(said))}."
-    return _svg(figure, slug, "Predicted against true", text)
+    legend(axes)
+    text = f"{len(true)} examples; true values from {short(min(true))} to {short(max(true))}, "
+    text += f"predictions from {short(min(said))} to {short(max(said))}."
+    return to_svg(figure, slug, "Predicted against true", text)
 
 
 def residuals(slug: str, true: Sequence[float], said: Sequence[float], *, target: str) -> str:
@@ -201,20 +190,20 @@ def residuals(slug: str, true: Sequence[float], said: Sequence[float], *, target
     """
     import numpy as np
 
-    figure, axes = _canvas(square=True)
+    figure, axes = canvas(height=4.4)
     errors = np.asarray(said, dtype=float) - np.asarray(true, dtype=float)
     axes.hist(
         errors, bins=min(40, max(5, round(math.sqrt(len(errors))))), color=FIRST, edgecolor="none", rwidth=0.9
     )
     axes.axvline(0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)), label="right")
-    axes.axvline(errors.mean(), color=SECOND, linewidth=1.2, label=f"mean error {_short(errors.mean())}")
+    axes.axvline(errors.mean(), color=SECOND, linewidth=1.2, label=f"mean error {short(errors.mean())}")
     axes.set(xlabel=f"predicted minus true {target}", ylabel="examples")
-    _whole_numbers(axes, vertical=True)
-    _legend(axes)
+    whole_numbers(axes, vertical=True)
+    legend(axes)
     low, middle, high = np.percentile(errors, [5, 50, 95])
-    text = f"Half of the errors lie below {_short(middle)}, "
-    text += f"nine in ten between {_short(low)} and {_short(high)}."
-    return _svg(figure, slug, "Residuals", text)
+    text = f"Half of the errors lie below {short(middle)}, "
+    text += f"nine in ten between {short(low)} and {short(high)}."
+    return to_svg(figure, slug, "Residuals", text)
 
 
 def saliency_png(image: Tensor, heat: Tensor) -> bytes:
@@ -271,7 +260,7 @@ def saliency_png(image: Tensor, heat: Tensor) -> bytes:
     row, column = divmod(int(flat.abs().argmax()), width)
     peak = f"strongest in row {row + 1}, column {column + 1}"
     notes = PngInfo()
-    notes.add_text("Description", f"map from {_short(low)} to {_short(high)}, {peak}")
+    notes.add_text("Description", f"map from {short(low)} to {short(high)}, {peak}")
     out = io.BytesIO()
     sheet.save(out, format="PNG", pnginfo=notes, optimize=True)
     return out.getvalue()
@@ -296,87 +285,3 @@ def _diverging(values: Tensor) -> Tensor:
     ends = torch.tensor([[0.13, 0.30, 0.68], [1.0, 1.0, 1.0], [0.70, 0.09, 0.12]], dtype=values.dtype)
     end = torch.where(values[None] < 0, ends[0, :, None, None], ends[2, :, None, None])
     return ends[1, :, None, None] + (end - ends[1, :, None, None]) * values.abs()
-
-
-def _short(value: float) -> str:
-    """Three significant digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", _MINUS)
-
-
-def _canvas(*, square: bool = False) -> tuple["Figure", "Axes"]:
-    from matplotlib.figure import Figure
-
-    # 360 units wide: read at full size on a phone, two beside one another on a screen.
-    figure = Figure(figsize=(5.0, 4.4 if square else 3.4), layout="constrained")
-    figure.patch.set_visible(False)
-    axes = figure.add_subplot()
-    axes.patch.set_visible(False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set(color=MUTED, linewidth=0.8)
-    axes.grid(color=RULE, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.locator_params(nbins=6)
-    axes.tick_params(which="both", color=MUTED, labelcolor=INK, labelsize=10.5, length=3, width=0.8)
-    axes.tick_params(which="minor", length=0)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set(
-            color=INK, size=11, parse_math=False
-        )  # a dollar sign in a column's name is a dollar sign
-    return figure, axes
-
-
-def _legend(axes: "Axes") -> None:
-    """Stand above the axes, where no line can run through it."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=10.5, labelcolor=INK,
-        handlelength=1.8, columnspacing=1.2, borderaxespad=0.2, handletextpad=0.5,
-    )  # fmt: skip
-
-
-def _plain_powers(axis: "Axis") -> None:
-    axis.set_major_formatter(lambda value, _: _short(value).replace(f"e{_MINUS}0", f"e{_MINUS}"))
-    axis.set_minor_formatter(lambda value, _: "")
-
-
-def _whole_numbers(axes: "Axes", *, vertical: bool = False) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axis = axes.yaxis if vertical else axes.xaxis
-    axis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-
-
-def _svg(figure: "Figure", slug: str, title: str, text: str) -> str:
-    """Write a figure as an element for the page: no prolog, no fixed size, no date, no id used elsewhere."""
-    from matplotlib import rc_context
-
-    out = io.StringIO()
-    # A name in a script that matplotlib's own font lacks is still written as text: the page's font shows it.
-    with warnings.catch_warnings(), rc_context({"svg.fonttype": "none", "svg.hashsalt": slug}):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(
-            out, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None}
-        )
-    svg = out.getvalue()
-    view = re.search(r'viewBox="[^"]+"', svg)
-    assert view is not None, "matplotlib writes a viewBox"
-    svg = re.sub(r".*?<svg[^>]*>", "", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    for color, variable in _VARIABLES.items():
-        svg = svg.replace(color, f"var({variable})")
-    used = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{slug}-{m[1]}"' if m[1] in used else "", svg)
-    svg = svg.replace('xlink:href="#', f'href="#{slug}-').replace("url(#", f"url(#{slug}-")
-    # The page's own font; two decimals of a pixel; texts stay as they are.
-    svg = re.sub(
-        r"font(-family)?: ([\d.]+px )?['A-Za-z][^;\"]*;?",
-        lambda m: f"font-size: {m[2]};" if m[2] else "",
-        svg,
-    )
-    svg = re.sub(r"\s*\n\s*", " ", svg)
-    svg = re.sub(r' (?:d|x|y|points|transform)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), svg)
-    svg = re.sub(r' transform="rotate\(-0 [^"]*"|<defs>\s*</defs>', "", svg)
-    label = quoteattr(f"{title}. {text}")
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {view[0]} role="img" aria-label={label}>'
-    return f"{head}<title>{escape(title)}</title><desc>{escape(text)}</desc>{svg.strip()}"

@@ -85,7 +85,7 @@ def finish(
     folder.write_json("evaluation.json", evaluation.to_dict())
     if source.kind == "images":
         _explain_mistakes(folder, model, test, scores, evaluation)
-    folder.write("refs.bib", refs.bibtex(_papers(prepared, model, images=source.kind == "images")))
+    folder.write("refs.bib", refs.bibtex(papers(prepared, model, images=source.kind == "images")))
     _write_events(folder, history, metric=prepared.objective.metric)
     return evaluation
 
@@ -117,7 +117,7 @@ def _explain_mistakes(
         folder.write(f"mistakes/{number:02d}.png", figures.saliency_png(image, its_heat))
 
 
-def _papers(prepared: Prepared, model: nn.Module, *, images: bool) -> tuple[str, ...]:
+def papers(prepared: Prepared, model: nn.Module, *, images: bool) -> tuple[str, ...]:
     """The papers of the net, of its parts, and of what was done to train and examine it."""
     recipe, objective = prepared.recipe, prepared.objective
     used: list[object] = [*model.modules(), data.split, data.duplicates, train.EarlyStopping]

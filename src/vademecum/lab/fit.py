@@ -75,6 +75,7 @@ def fit(
     resume: str | Path | None = None,
     console: Console | None = None,
     command: str = "",
+    page: bool = True,
 ) -> Result:
     """Train a network by a recipe, test it once, and write all of it into a folder.
 
@@ -88,6 +89,7 @@ def fit(
         resume: the folder of a run to go on with, in place of a recipe and a new folder.
         console: who tells people what happens; nobody by default.
         command: as typed, for the report.
+        page: whether to write the report; where many runs are compared nobody reads the single one.
 
     Returns:
         The folder and the evaluation.
@@ -134,11 +136,17 @@ def fit(
             rehearse(prepared)
         folder = RunFolder(on_main(accelerator, lambda: _open(earlier, recipe, out)))
         with _closing(folder, accelerator, console):
-            return _run(folder, prepared, accelerator, console, command)
+            return _run(folder, prepared, accelerator, console, command, page=page)
 
 
 def _run(
-    folder: RunFolder, prepared: Prepared, accelerator: "Accelerator", console: Console, command: str
+    folder: RunFolder,
+    prepared: Prepared,
+    accelerator: "Accelerator",
+    console: Console,
+    command: str,
+    *,
+    page: bool,
 ) -> Result:
     device = accelerator.device
     train, val = prepared.part("train", device), prepared.part("val", device)
@@ -186,9 +194,9 @@ def _run(
         folder.note(
             status="finished", training=_training(prepared.recipe, history), seconds=history[-1].seconds
         )
-        page = write_report(folder)
+        written = write_report(folder) if page else folder.path
         things = "images" if prepared.source.kind == "images" else "rows"
-        console.result(evaluation, things=things, facts=folder.facts, report=str(page))
+        console.result(evaluation, things=things, facts=folder.facts, report=str(written))
         return evaluation.to_dict()
 
     return Result(folder, Evaluation.from_dict(on_main(accelerator, conclude)))

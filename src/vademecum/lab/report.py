@@ -12,7 +12,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from vademecum._core import refs
@@ -22,7 +22,10 @@ from . import figures
 from .evaluate import Evaluation, class_scores, percent
 from .run_folder import RunFolder
 
-__all__ = ["write"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["environment", "write"]
 
 RUN: Mapping[str, Any] = {
     "status": "running", "reason": "", "command": "", "started": "", "seconds": None, "threads": None, "versions": {},
@@ -58,24 +61,29 @@ def write(folder: Path | str) -> Path:
         The page's path.
     """
     run_folder = RunFolder(folder)
-    run_folder.write("report.html", _render(_context(run_folder)))
+    run_folder.write("report.html", environment().get_template("report.html.j2").render(_context(run_folder)))
     return run_folder.path / "report.html"
 
 
-def _render(context: Mapping[str, Any]) -> str:
+def environment() -> "Environment":
+    """Set jinja up for pages.
+
+    Returns:
+        The environment, which reads the templates beside this file.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         count=_count, short=_short, percent=percent, duration=_duration, shape=_shape, cell=_cell
     )
-    return environment.get_template("report.html.j2").render(context)
+    return made
 
 
 def _context(folder: RunFolder) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from vademecum._core.errors import InputError
 
 from .recipe import Recipe
 
-__all__ = ["RunFolder", "write_whole"]
+__all__ = ["RunFolder", "finite", "write_whole"]
 
 
 class RunFolder:
@@ -154,7 +154,7 @@ class RunFolder:
             name: path inside the folder.
             values: mappings, sequences, text and numbers.
         """
-        self.write(name, json.dumps(_finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        self.write(name, json.dumps(finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     def sweep(self) -> None:
         """Remove what a kill has left under a temporary name."""
@@ -227,9 +227,17 @@ def _refuse_unwritable(path: Path, error: OSError) -> NoReturn:
     ) from error
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Exchange what JSON cannot hold.
+
+    Args:
+        value: mappings, sequences, text and numbers.
+
+    Returns:
+        The same with None for each number that is not finite.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _finite(inner) for key, inner in value.items()}
+        return {str(key): finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
