@@ -52,7 +52,7 @@ def peer(size: int) -> dict[str, nn.Module]:
     import kornia.augmentation as K
 
     def shift(pixels: float) -> dict[str, tuple[float, float]]:
-        return {name: (-pixels / size, pixels / size) for name in ("translate_x", "translate_y")}
+        return dict.fromkeys(("translate_x", "translate_y"), (-pixels / size, pixels / size))
 
     crop = K.RandomCrop((size, size), padding=4)
     return {

@@ -51,7 +51,9 @@ def fit(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="RUN|WEIGHTS", help="Start from a finished run's net, or from a safetensors file."
+            "--from",
+            metavar="RUN|WEIGHTS",
+            help="Start from a finished run's net, or from a safetensors file.",
         ),
     ] = None,
     scenario: Annotated[

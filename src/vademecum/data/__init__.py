@@ -20,36 +20,37 @@ from .color_shift import ColorShift as ColorShift
 from .elastic_deformation import ElasticDeformation as ElasticDeformation
 from .gaussian_blur import GaussianBlur as GaussianBlur
 from .gaussian_noise import GaussianNoise as GaussianNoise
-from .leakage import duplicates as duplicates
 from .leakage import Duplicates as Duplicates
 from .leakage import LeakageError as LeakageError
+from .leakage import duplicates as duplicates
 from .leakage import statistics_origin as statistics_origin
 from .min_max import MinMax as MinMax
 from .pca import PCA as PCA
 from .pca_color import PCAColor as PCAColor
 from .pixel_drop import PixelDrop as PixelDrop
 from .preprocessing_chain import fit_all as fit_all
-from .random_crop import center_crop as center_crop
 from .random_crop import RandomCrop as RandomCrop
+from .random_crop import center_crop as center_crop
 from .random_crop import ten_crop as ten_crop
 from .random_flip import RandomHorizontalFlip as RandomHorizontalFlip
 from .random_flip import RandomVerticalFlip as RandomVerticalFlip
 from .random_resized_crop import RandomResizedCrop as RandomResizedCrop
 from .random_rotation import RandomRotation as RandomRotation
 from .random_translation import RandomTranslate as RandomTranslate
-from .shuffle import adjacent_equal as adjacent_equal
 from .shuffle import AdjacentEqual as AdjacentEqual
+from .shuffle import EpochSampler as EpochSampler
+from .shuffle import adjacent_equal as adjacent_equal
 from .shuffle import block_shuffle as block_shuffle
 from .shuffle import epoch_order as epoch_order
-from .shuffle import EpochSampler as EpochSampler
 from .split import Split as Split
-from .split import split as split
 from .split import View as View
+from .split import split as split
 from .standardize import Standardize as Standardize
 from .table_encoder import TableEncoder as TableEncoder
 from .whiten import Whiten as Whiten
 
 __all__ = [
+    "PCA",
     "AdjacentEqual",
     "Augmented",
     "ColorJitter",
@@ -62,7 +63,6 @@ __all__ = [
     "LeakageError",
     "MinMax",
     "OneOf",
-    "PCA",
     "PCAColor",
     "PixelDrop",
     "Policy",

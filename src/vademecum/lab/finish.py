@@ -126,7 +126,9 @@ def papers(prepared: Prepared, model: nn.Module, *, images: bool) -> tuple[str, 
     used += [train.transfer_plan] if prepared.transfer is not None else []
     used += [losses.fit_temperature] if recipe.temperature == "auto" else []
     used += [saliency] if images else []
-    used += [] if recipe.augment == "none" else [type(step) for step in Policy.parse(recipe.augment).modules()]
+    used += (
+        [] if recipe.augment == "none" else [type(step) for step in Policy.parse(recipe.augment).modules()]
+    )
     cards = all_cards()
     slugs = [choice.part.slug for choice in recipe.chosen() if choice.part.slug]
     keys = {reference.key for slug in slugs for reference in cards[slug].references}

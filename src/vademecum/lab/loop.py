@@ -183,7 +183,9 @@ class Loop:
             The number of steps done in this epoch, after each step. Between two of them the loop may be saved.
         """
         if self._stages is not None and self._stages.enter(self.epoch):
-            self._wrapped = self._accelerator.prepare(self.model)  # DDP knows what trains from when it is made
+            self._wrapped = self._accelerator.prepare(
+                self.model
+            )  # DDP knows what trains from when it is made
         self._wrapped.train()
         order = epoch_order(
             len(self._train), self.epoch, seed=seed_of(self.recipe.seed, "order"), mode=self.recipe.order,
@@ -235,7 +237,9 @@ class Loop:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
         train_loss, count = self._total(torch.stack([self._loss_sum, self._loss_sum.new_tensor(self._seen)]))
-        self._averaging.refresh(self._train.x.split(self.recipe.batch_size)[: len(self._train) // self.recipe.batch_size])
+        self._averaging.refresh(
+            self._train.x.split(self.recipe.batch_size)[: len(self._train) // self.recipe.batch_size]
+        )
         with self._shown() as model:
             val_loss, metric = self._validate(model)
             self.epoch += 1

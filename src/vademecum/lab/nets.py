@@ -160,9 +160,7 @@ class SkipMLP(nn.Module):
         return self.deep(x) + self.skip(x)
 
 
-def mlp(
-    input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe, num_examples: int = 1
-) -> SkipMLP:
+def mlp(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe, num_examples: int = 1) -> SkipMLP:
     """Build two hidden layers, as wide as the input is rich, beside a linear path.
 
     Args:

@@ -243,7 +243,7 @@ def prepare(recipe: Recipe) -> Prepared:
         test_fraction=recipe.test_fraction,
         generator=torch.Generator().manual_seed(seed_of(recipe.seed, "split")),
     )
-    x, y = source.x[parts.train], source.y[parts.train]
+    y = source.y[parts.train]
     variance = 1.0 if source.classes else float(y.double().var(correction=0))
     if not variance > 0:
         raise InputError(
@@ -285,7 +285,9 @@ def _begun(found: Prepared, pretrained: Pretrained) -> Prepared:
     part, recipe, classes = found.part("train"), found.recipe, found.blueprint.num_classes
     net = found.blueprint.net(found.preprocess, part.x[:TRIED], seed=seed_of(recipe.seed, "init"))
     new = adopt(net, pretrained, classes=found.source.classes)
-    plan, scores = plan_for(net, prepared(found.preprocess, part.x[:PROBED]), part.y, recipe, num_classes=classes)
+    plan, scores = plan_for(
+        net, prepared(found.preprocess, part.x[:PROBED]), part.y, recipe, num_classes=classes
+    )
     blueprint = replace(found.blueprint, head_on=plan.features or "")
     return replace(found, blueprint=blueprint, transfer=Transfer(pretrained, plan, scores, new))
 

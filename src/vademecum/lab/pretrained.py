@@ -92,7 +92,9 @@ def read_pretrained(path: str | Path) -> Pretrained:
             f"pretrained must be one network: {path} is an ensemble; train one with ensemble=1 and start from it."
         )
     net = {name.removeprefix("net."): t for name, t in tensors.items() if name.startswith("net.")}
-    scale = {name.removeprefix("preprocess."): t for name, t in tensors.items() if name.startswith("preprocess.")}
+    scale = {
+        name.removeprefix("preprocess."): t for name, t in tensors.items() if name.startswith("preprocess.")
+    }
     data = folder.facts["data"]
     return Pretrained(str(path), net, scale, tuple(data["shape"]), tuple(data["classes"]))
 

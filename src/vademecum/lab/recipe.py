@@ -33,7 +33,6 @@ from .parts import (
 __all__ = ["Recipe"]
 
 
-
 NORMS = ("batch", "group", "instance", "layer", "none")
 INITS = (*POLICIES, "torch")
 ORDERS = ("reshuffle", "stratified", "once", "none")
@@ -85,11 +84,11 @@ class Recipe:
     )
     norm: str = _field("batch", Text(NORMS, "_norm"), "normalization inside the net")
     activation: str = _field("relu", Text(tuple(ACTIVATIONS)), "nonlinearity inside the net")
-    init: str = _field(
-        "he", Text(INITS, "_init"), "initial weights; 'torch' leaves them as torch makes them"
-    )
+    init: str = _field("he", Text(INITS, "_init"), "initial weights; 'torch' leaves them as torch makes them")
     dropout: float | str = _field(
-        0.25, Parts(DROPOUT, Number(0, 1, open_high=True)), "probability of dropping a unit, or a kind of dropout"
+        0.25,
+        Parts(DROPOUT, Number(0, 1, open_high=True)),
+        "probability of dropping a unit, or a kind of dropout",
     )
     pretrained: str = _field("", Text(), "a run, or a safetensors file, from whose weights it starts")
     scenario: str = _field("auto", Text(SCENARIOS), "how much of a pretrained net is trained again")
@@ -99,7 +98,9 @@ class Recipe:
         0.0, Number(0, 1, open_high=True), "share of the target spread over all classes"
     )
     temperature: float | str = _field(
-        1.0, Number(0, 1e3, open_low=True, words=("auto",)), "divides the scores; auto: fitted on the validation part"
+        1.0,
+        Number(0, 1e3, open_low=True, words=("auto",)),
+        "divides the scores; auto: fitted on the validation part",
     )
     regularize: str = _field("none", Parts(REGULARIZE), "what is added to the loss, or done to the weights")
     weight_decay: float = _field(
@@ -114,9 +115,7 @@ class Recipe:
     schedule: str = _field("one_cycle", Parts(SCHEDULE), "how the rate runs over the steps")
     momentum_schedule: str = _field("none", Parts(MOMENTUM_SCHEDULE), "how the momentum runs over the steps")
     clip: str = _field("none", Parts(CLIP), "what is done to the gradient before the step")
-    batch_size: int = _field(
-        32, Number(1, 2**24, whole=True), "examples a step, over all processes together"
-    )
+    batch_size: int = _field(32, Number(1, 2**24, whole=True), "examples a step, over all processes together")
     accumulate: int = _field(
         1, Number(1, 2**16, whole=True), "parts in which a batch goes through the net, to save memory"
     )
@@ -125,7 +124,9 @@ class Recipe:
     patience: int = _field(
         10, Number(0, 1_000_000, whole=True), "epochs without a better one before it stops; 0 never"
     )
-    average: str = _field("none", Parts(AVERAGE), "average of the weights over the steps, in place of the last")
+    average: str = _field(
+        "none", Parts(AVERAGE), "average of the weights over the steps, in place of the last"
+    )
     ensemble: int | str = _field(
         1, Parts(ENSEMBLE, Number(1, 100, whole=True)), "networks that answer together"
     )

@@ -31,4 +31,6 @@ def head_paths(model: nn.Module) -> tuple[str, ...]:
     head = head_of(model)
     owner = next((part for part in model.modules() if getattr(part, "head", None) is head), None)
     skip = getattr(owner, "skip", None)
-    return tuple(path for path, part in model.named_modules() if part is head or (part is skip and skip is not None))
+    return tuple(
+        path for path, part in model.named_modules() if part is head or (part is skip and skip is not None)
+    )

@@ -50,7 +50,9 @@ RATES = {
 def _fused(groups: Groups) -> bool:
     """One kernel for all parameters instead of several operations for each; CPU and CUDA have it."""
     return all(
-        p.device.type in {"cpu", "cuda"} and p.is_floating_point() for group in groups for p in group["params"]
+        p.device.type in {"cpu", "cuda"} and p.is_floating_point()
+        for group in groups
+        for p in group["params"]
     )
 
 
@@ -62,7 +64,9 @@ def _nesterov(model: nn.Module, groups: Groups, rate: float, momentum: float, /)
     return optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=_fused(groups))
 
 
-def _adagrad(model: nn.Module, groups: Groups, rate: float, momentum: float, /, eps: float = 1e-10) -> Optimizer:
+def _adagrad(
+    model: nn.Module, groups: Groups, rate: float, momentum: float, /, eps: float = 1e-10
+) -> Optimizer:
     return optim.Adagrad(groups, lr=rate, eps=eps)
 
 
@@ -114,7 +118,9 @@ OPTIMIZER = Kind(
         Part("path_sgd", "path_sgd", _path_sgd),
         Part("rmsprop", "rmsprop", _rmsprop),
         Part("sgd", "momentum", _sgd, "Gradient descent with the recipe's momentum; momentum=0 is plain."),
-        Part("uncorrected_adam", "adam", _uncorrected_adam, "Adam without its correction for the first steps."),
+        Part(
+            "uncorrected_adam", "adam", _uncorrected_adam, "Adam without its correction for the first steps."
+        ),
     ),
     example=_example,
     aliases={"momentum": "sgd", "nt_asgd": "averaged_sgd"},

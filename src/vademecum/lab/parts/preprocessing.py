@@ -99,7 +99,12 @@ PREPROCESS = Kind(
     "preprocess",
     (
         Part("min_max", "min_max", _min_max),
-        Part("pca", "pca", _pca, "Keep principal components: that many, or enough for that share of the variance."),
+        Part(
+            "pca",
+            "pca",
+            _pca,
+            "Keep principal components: that many, or enough for that share of the variance.",
+        ),
         Part("pca_whiten", "whiten", _pca_whiten, "Whiten along the principal components."),
         Part("standardize", "standardize", _standardize),
         Part("zca", "whiten", _zca, "Whiten and stay as near to the data as that allows."),

@@ -106,7 +106,9 @@ def _activation(model: nn.Module, /, alpha: float = 1e-3) -> Regularizer:
     if head is None:
         raise ValueError("an activation penalty needs a linear layer at the end: the model has none.")
     given: list[Tensor] = []
-    handle = head.register_forward_pre_hook(lambda layer, inputs: given.append(inputs[0]) if layer.training else None)
+    handle = head.register_forward_pre_hook(
+        lambda layer, inputs: given.append(inputs[0]) if layer.training else None
+    )
 
     def penalty(model: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         hidden = given[-1]
@@ -139,7 +141,9 @@ REGULARIZE = Kind(
         Part("path_norm", "path_norm", _path_norm),
         Part("prox_l1", "l1_penalty", _prox_l1, "L1 by its proximal step, which gives weights of exactly 0."),
         Part("soft_weight_sharing", "soft_weight_sharing", _soft_weight_sharing),
-        Part("spectral_isometry", "orthogonality", _spectral_isometry, "Keep each layer from changing lengths."),
+        Part(
+            "spectral_isometry", "orthogonality", _spectral_isometry, "Keep each layer from changing lengths."
+        ),
         Part("tangent", "tangent_propagation", _tangent),
     ),
     several=True,
