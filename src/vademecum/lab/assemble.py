@@ -1,6 +1,7 @@
 """How a run's model is put together: preprocessing, net, and what turns its answer into the target's unit.
 
-A `Blueprint` holds everything but numbers that were fitted or learned, so that a run and whoever loads it build the same.
+A `Blueprint` holds everything but the numbers that were fitted or learned, so that a run and whoever loads it build the
+same.
 """
 
 import random

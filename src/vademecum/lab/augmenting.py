@@ -1,6 +1,7 @@
 """Augmentation inside a run: of images as they came, of tables as the net gets them.
 
-Noise on the cells of a table would mean nothing: a category stands there as its index, and columns have their own units.
+Noise on the cells of a table would mean nothing: a category stands there as its index, and columns have units of their
+own.
 """
 
 import torch

@@ -237,9 +237,8 @@ class Loop:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
         train_loss, count = self._total(torch.stack([self._loss_sum, self._loss_sum.new_tensor(self._seen)]))
-        self._averaging.refresh(
-            self._train.x.split(self.recipe.batch_size)[: len(self._train) // self.recipe.batch_size]
-        )
+        size = min(self.recipe.batch_size, len(self._train))
+        self._averaging.refresh(x for x in self._train.x.split(size) if len(x) == size)
         with self._shown() as model:
             val_loss, metric = self._validate(model)
             self.epoch += 1

@@ -60,7 +60,7 @@ class Objective:
             )
         if recipe.label_smoothing and chosen.part.name not in {"cross_entropy", "large_margin"}:
             raise InputError(
-                f"label_smoothing spreads a class over all: loss={chosen} knows no such target; set one of the two back."
+                f"label_smoothing spreads a class over all: loss={chosen} knows no such target; set one of them back."
             )
         if recipe.temperature != 1 and not num_classes:
             raise InputError(

@@ -1,4 +1,4 @@
-"""How a technique and its arguments are written in a recipe: ``max_norm:3``, ``slanted:ratio=16``, ``l1:1e-5,max_norm``.
+"""How a technique and its arguments are written in a recipe: ``max_norm:3``, ``slanted:ratio=16``, ``l1,max_norm``.
 
 A **part** is a function whose positional-only parameters come from the run and whose other parameters are the
 arguments that a recipe may give, by position or by name, with their defaults. So what may be written, what is the
