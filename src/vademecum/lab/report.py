@@ -12,6 +12,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -30,6 +31,7 @@ __all__ = ["environment", "write"]
 RUN: Mapping[str, Any] = {
     "status": "running", "reason": "", "command": "", "started": "", "seconds": None, "threads": None, "versions": {},
     "machine": {}, "learning_rate": None, "range_test": {}, "data": {}, "split": {}, "model": {}, "training": {},
+    "transfer": None, "temperature": None, "temperature_reason": "",
 }  # fmt: skip
 DATA: Mapping[str, Any] = {
     "name": "", "kind": "", "task": "", "target": "", "count": None, "shape": (), "classes": (), "class_counts": (),
@@ -41,7 +43,7 @@ LAYER: Mapping[str, str] = {
     "path": "Part", "type": "Kind", "output": "Output", "parameters": "Parameters", "macs": "MACs",
     "receptive_field": "Sees",
 }  # fmt: skip
-TRAINING: Mapping[str, Any] = {"epochs_allowed": None, "best_epoch": None, "patience": None, "stopped": ""}
+TRAINING: Mapping[str, Any] = {"epochs_allowed": None, "best_epoch": None, "patience": None, "stopped": "", "members": ()}
 
 MOST_CLASSES = 20  # a larger confusion matrix is told by its largest cells
 MOST_POINTS = 1000  # dots in a scatter plot
@@ -93,6 +95,8 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     model, training = {**MODEL, **run["model"]}, {**TRAINING, **run["training"]}
     epochs = _metrics(folder)
     training["best_epoch"] = training["best_epoch"] or _best(epochs)
+    if len({row.get("member") for row in epochs}) > 1:  # an ensemble has no one best epoch
+        epochs, training["best_epoch"] = _over_members(epochs), None
     judged = _json(folder, "evaluation.json", None)
     evaluation = Evaluation.from_dict(judged) if judged else None
     papers = _papers(folder)
@@ -197,6 +201,13 @@ def _confusions(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _best(rows: Sequence[Mapping[str, float]]) -> int | None:
     finite = [row for row in rows if math.isfinite(row["val_loss"])]
     return int(min(finite, key=lambda row: row["val_loss"])["epoch"]) if finite else None
+
+
+def _over_members(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The mean figures of each epoch over the members of an ensemble that ran it."""
+    epochs = sorted({row["epoch"] for row in rows})
+    together = [[row for row in rows if row["epoch"] == epoch] for epoch in epochs]
+    return [{name: fmean(row[name] for row in same) for name in same[0]} for same in together]
 
 
 def _text(folder: RunFolder, name: str) -> str:
