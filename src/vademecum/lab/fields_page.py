@@ -44,17 +44,21 @@ def fields_page(only: str = "") -> str:
                 lines += _wrapped(f"{'':{2 + NAME}}{rule.number.allowed}, or one of", indent=2 + NAME)
             lines += list(_parts(rule.kind))
         elif isinstance(rule, Policies):
-            lines += [f"{'':{4 + NAME}}{line}" for line in Policy.help().splitlines()]
+            lines += [text for line in Policy.help().splitlines() for text in _entry(*line.split(maxsplit=1))]
+            lines.append(f"{'':{4 + NAME}}several are joined by a comma; flip@0.3 changes a share, blur|noise one of two")
     return "\n".join(lines).strip("\n")
 
 
 def _parts(kind: Kind) -> Iterator[str]:
     for part in kind.parts:
-        gist = part.gist[:1].upper() + part.gist[1:]
-        yield f"{'':{4 + NAME}}{part.usage}"
-        yield from _wrapped(f"{'':{8 + NAME}}{gist}", indent=8 + NAME)
+        yield from _entry(part.usage, part.gist)
     if kind.several:
         yield f"{'':{4 + NAME}}several are joined by a comma"
+
+
+def _entry(usage: str, gist: str) -> Iterator[str]:
+    yield f"{'':{4 + NAME}}{usage}"
+    yield from _wrapped(f"{'':{8 + NAME}}{gist[:1].upper()}{gist[1:].rstrip('.')}.", indent=8 + NAME)
 
 
 def _wrapped(text: str, *, indent: int) -> list[str]:
