@@ -18,8 +18,11 @@ from _record import record
 from torch import Tensor, nn
 
 from vademecum.lab import Recipe
-from vademecum.lab.loop import SCHEDULES, Loop, make_optimizer, seed_of
+from vademecum.data import epoch_order
+from vademecum.lab.loop import Loop, seed_of
+from vademecum.lab.parts import SCHEDULE
 from vademecum.lab.prepare import Prepared, prepare
+from vademecum.lab.stepper import make_optimizer
 
 ROUNDS = 21
 Epoch = Callable[[], nn.Module]
@@ -51,14 +54,15 @@ def make_ours(recipe: Recipe, prepared: Prepared) -> Epoch:
 
 def steps(recipe: Recipe, count: int) -> list[float]:
     """The rates of an epoch."""
-    share = SCHEDULES[recipe.schedule]
-    return [float(recipe.learning_rate) * share(i / count) for i in range(count)]
+    (schedule,) = SCHEDULE.read(recipe.schedule)
+    share = schedule.make(count)
+    return [float(recipe.learning_rate) * share(i) for i in range(count)]
 
 
 def batches(recipe: Recipe, count: int) -> tuple[Tensor, ...]:
     """The batches of the first epoch."""
-    generator = torch.Generator().manual_seed(seed_of(recipe.seed, "order", 0))
-    return torch.randperm(count, generator=generator).tensor_split(round(count / recipe.batch_size))
+    order = epoch_order(count, 0, seed=seed_of(recipe.seed, "order"))
+    return order.tensor_split(round(count / recipe.batch_size))
 
 
 def make_raw(recipe: Recipe, prepared: Prepared, *, seeded: bool = False) -> Epoch:
