@@ -17,8 +17,8 @@ import torch
 from _record import record
 from torch import Tensor, nn
 
-from vademecum.lab import Recipe
 from vademecum.data import epoch_order
+from vademecum.lab import Recipe
 from vademecum.lab.loop import Loop, seed_of
 from vademecum.lab.parts import SCHEDULE
 from vademecum.lab.prepare import Prepared, prepare

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from vademecum.lab import Console, Interrupted, Recipe, fit, load_model
-from vademecum.lab.loop import predict
+from vademecum.lab.examples import predict
 from vademecum.lab.prepare import prepare
 from vademecum.train import Ensemble
 
@@ -23,7 +23,9 @@ def test_members_differ_and_answer_together(blobs, tmp_path) -> None:
     assert len(net.members) == 3
     first = [member.deep[0].weight for member in net.members]
     assert not torch.equal(first[0], first[1])
-    torch.testing.assert_close(model.state_dict(), load_file(tmp_path / "run/model.safetensors"), rtol=0, atol=0)
+    torch.testing.assert_close(
+        model.state_dict(), load_file(tmp_path / "run/model.safetensors"), rtol=0, atol=0
+    )
     x = prepare(recipe).part("test").x
     inputs = model.get_submodule("preprocess")(x)
     together = torch.stack([member(inputs).softmax(1) for member in net.members]).mean(0)

@@ -12,7 +12,7 @@ from vademecum._core.errors import InputError
 from vademecum.data import statistics_origin
 from vademecum.lab import Recipe, RunFolder, fit, load_model
 from vademecum.lab import finish as finish_module
-from vademecum.lab.loop import predict
+from vademecum.lab.examples import predict
 from vademecum.lab.parts import SCHEDULE
 from vademecum.lab.prepare import prepare
 

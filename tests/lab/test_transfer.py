@@ -38,7 +38,9 @@ def few(tmp_path_factory) -> str:
 
 
 def start(source, few, **changes) -> Recipe:
-    recipe = Recipe(data=few, epochs=4, learning_rate=0.01, pretrained=str(source)).changed(net_fields(source))
+    recipe = Recipe(data=few, epochs=4, learning_rate=0.01, pretrained=str(source)).changed(
+        net_fields(source)
+    )
     return recipe.changed(changes)
 
 
@@ -105,7 +107,11 @@ def test_the_same_classes_keep_their_head(source, tmp_path) -> None:
 
 def test_a_file_needs_no_run(source, few, tmp_path) -> None:
     recipe = Recipe(
-        data=few, epochs=2, learning_rate=0.01, pretrained=str(source / "model.safetensors"), scenario="large_similar"
+        data=few,
+        epochs=2,
+        learning_rate=0.01,
+        pretrained=str(source / "model.safetensors"),
+        scenario="large_similar",
     )
     result = fit(recipe, out=tmp_path / "run")
     assert result.folder.facts["transfer"]["new"] == ["16.weight", "16.bias"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from vademecum.data import Policy
 
-from .parts import Kind
+from .parts import Kind, words_of
 
 __all__ = ["Number", "Parts", "Policies", "Text"]
 
@@ -138,4 +138,4 @@ class Policies:
         """Return the policy in the one way in which it is kept; None where it is no text."""
         if not isinstance(value, str):
             return None
-        return "none" if value.strip() in {"", "none"} else str(Policy.parse(value))
+        return "none" if value.strip() in {"", "none"} else str(Policy.parse(",".join(words_of(value))))

@@ -9,7 +9,8 @@ from vademecum._torch.streams import same_streams
 from vademecum.train import learning_rate_range
 
 from .console import Console
-from .loop import Part, seed_of
+from .examples import Part
+from .loop import seed_of
 from .parts import RATES
 from .prepare import Prepared
 from .run_folder import RunFolder

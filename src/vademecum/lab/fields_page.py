@@ -45,7 +45,9 @@ def fields_page(only: str = "") -> str:
             lines += list(_parts(rule.kind))
         elif isinstance(rule, Policies):
             lines += [text for line in Policy.help().splitlines() for text in _entry(*line.split(maxsplit=1))]
-            lines.append(f"{'':{4 + NAME}}several are joined by a comma; flip@0.3 changes a share, blur|noise one of two")
+            lines.append(
+                f"{'':{4 + NAME}}several are joined by a comma; flip@0.3 changes a share, blur|noise one of two"
+            )
     return "\n".join(lines).strip("\n")
 
 

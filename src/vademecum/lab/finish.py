@@ -21,7 +21,7 @@ from vademecum.explain import saliency
 from . import figures, report
 from .checkpoint import Row, detached
 from .evaluate import Evaluation, evaluate
-from .loop import Part, predict
+from .examples import Part, predict
 from .prepare import Prepared
 from .run_folder import RunFolder, write_whole
 

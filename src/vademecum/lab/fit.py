@@ -21,6 +21,7 @@ from .before import look_before
 from .checkpoint import Checkpoint, Row, numbered
 from .console import Console
 from .evaluate import Evaluation
+from .examples import judged
 from .finish import calibrate, finish, write_report
 from .loop import Loop
 from .prepare import Prepared, prepare
@@ -191,9 +192,9 @@ def _run(
             folder.note(**calibrated)
             console.calibrated(calibrated)
         evaluation = finish(folder, prepared, model, prepared.part("test", device), history)
-        folder.note(
-            status="finished", training=_training(prepared.recipe, history), seconds=history[-1].seconds
-        )
+        val_loss, val_metric = judged(model, prepared.objective, val)
+        training = {**_training(prepared.recipe, history), "val_loss": val_loss, "val_metric": val_metric}
+        folder.note(status="finished", training=training, seconds=history[-1].seconds)
         written = write_report(folder) if page else folder.path
         things = "images" if prepared.source.kind == "images" else "rows"
         console.result(evaluation, things=things, facts=folder.facts, report=str(written))

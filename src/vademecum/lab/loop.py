@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from vademecum._core.errors import InputError
-from vademecum._torch.modes import evaluating
 from vademecum.data import epoch_order
 from vademecum.nn import ConcreteDropout, concrete_dropout_penalty
 from vademecum.train import EarlyStopping, Snapshots
@@ -35,6 +33,7 @@ from .checkpoint import (
     optimizer_tensors,
     same_shapes,
 )
+from .examples import Part, summed
 from .objective import Objective
 from .parts import ENSEMBLE, REGULARIZE, dropping
 from .recipe import Recipe
@@ -44,23 +43,7 @@ from .stepper import Stepper
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Loop", "Part", "predict", "seed_of"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Examples in memory, on the device that trains.
-
-    Attributes:
-        x: (N, ...) inputs as the source gave them; the model's first part scales them.
-        y: (N,) targets.
-    """
-
-    x: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        return len(self.y)
+__all__ = ["Loop", "seed_of"]
 
 
 def seed_of(seed: int, *place: str | int) -> int:
@@ -272,12 +255,8 @@ class Loop:
 
     def _validate(self, model: nn.Module) -> tuple[float, float]:
         """Mean loss and metric over the validation part."""
-        sums = self._loss_sum.new_zeros(3)
         mine = Part(self._val.x[self._rank :: self._world], self._val.y[self._rank :: self._world])
-        with evaluating(model), torch.no_grad():
-            for x, y in zip(mine.x.split(_EVALUATED), mine.y.split(_EVALUATED)):
-                sums += self._objective.sums(model(x), y)
-        loss, metric, count = self._total(sums)
+        loss, metric, count = self._total(summed(model, self._objective, mine))
         return loss / count, metric / count
 
     def close(self) -> None:
@@ -363,20 +342,6 @@ class Loop:
             )
 
 
-def predict(model: nn.Module, x: Tensor) -> Tensor:
-    """Run a model over many inputs in evaluation mode.
-
-    Args:
-        model: left in the mode in which it was.
-        x: (N, ...) inputs, on the model's device.
-
-    Returns:
-        (N, ...) outputs on the CPU, float32.
-    """
-    with evaluating(model), torch.no_grad():
-        return torch.cat([model(part).float().cpu() for part in x.split(_EVALUATED)])
-
-
 def _seed(seed: int, device: torch.device) -> None:
     """Set the streams from which dropout and other random layers draw; the caller puts them back in the end."""
     torch.default_generator.manual_seed(seed)
@@ -384,5 +349,4 @@ def _seed(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
 
 
-_EVALUATED = 512  # examples at a time where no gradient is kept
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)

@@ -15,7 +15,8 @@ from vademecum.data import Split, View, duplicates, sources, split
 from vademecum.train import Plan, linear_on
 
 from .assemble import Blueprint, prepared, seeded
-from .loop import Part, seed_of
+from .examples import Part
+from .loop import seed_of
 from .nets import Rescale
 from .objective import Objective
 from .pretrained import PROBED, Pretrained, adopt, plan_for, read_pretrained

@@ -5,7 +5,8 @@ from copy import deepcopy
 from vademecum._core.errors import InputError
 from vademecum._torch.streams import same_streams
 
-from .loop import Loop, Part
+from .examples import Part
+from .loop import Loop
 from .prepare import Prepared
 
 __all__ = ["rehearse"]

@@ -43,7 +43,13 @@ LAYER: Mapping[str, str] = {
     "path": "Part", "type": "Kind", "output": "Output", "parameters": "Parameters", "macs": "MACs",
     "receptive_field": "Sees",
 }  # fmt: skip
-TRAINING: Mapping[str, Any] = {"epochs_allowed": None, "best_epoch": None, "patience": None, "stopped": "", "members": ()}
+TRAINING: Mapping[str, Any] = {
+    "epochs_allowed": None,
+    "best_epoch": None,
+    "patience": None,
+    "stopped": "",
+    "members": (),
+}
 
 MOST_CLASSES = 20  # a larger confusion matrix is told by its largest cells
 MOST_POINTS = 1000  # dots in a scatter plot

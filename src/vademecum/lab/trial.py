@@ -74,13 +74,12 @@ def run(recipe: Recipe, scratch: Path, *, test: bool, fingerprint: str = "") -> 
             "copy the data over."
         )
     metric, test_score = next(iter(result.evaluation.metrics.items()))
-    kept = facts["training"]["best_epoch"] - 1
-    validation = curves["val_metric"][kept]
+    validation = facts["training"]["val_metric"]
     return {
         "score": test_score if test else validation,
         "metric": metric,
         "validation": validation,
-        "val_loss": curves["val_loss"][kept],
+        "val_loss": facts["training"]["val_loss"],
         "learning_rate": facts["learning_rate"],
         "epochs": facts["training"]["epochs_run"],
         "best_epoch": facts["training"]["best_epoch"],

@@ -4,6 +4,7 @@ from ._grammar import Argument as Argument
 from ._grammar import Chosen as Chosen
 from ._grammar import Kind as Kind
 from ._grammar import Part as Part
+from ._grammar import words_of as words_of
 from ._heads import head_of as head_of
 from ._heads import head_paths as head_paths
 from .averages import AVERAGE as AVERAGE

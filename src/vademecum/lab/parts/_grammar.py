@@ -15,9 +15,25 @@ from typing import Any
 from vademecum._core.cards import all_cards
 from vademecum._core.errors import InputError, UnknownNameError
 
-__all__ = ["Argument", "Chosen", "Kind", "Part", "positive", "share"]
+__all__ = ["Argument", "Chosen", "Kind", "Part", "positive", "share", "words_of"]
 
 _BETWEEN = re.compile(r"[,+](?=\s*[A-Za-z_])")  # no comma or plus inside a number such as 1e+5
+
+
+def words_of(text: str) -> list[str]:
+    """Part a text that names several things.
+
+    Args:
+        text: joined by commas, or by plus signs where commas mean something else.
+
+    Returns:
+        The words.
+
+    Example:
+        >>> words_of("l1:1e+0+max_norm"), words_of("crop, flip")
+        (['l1:1e+0', 'max_norm'], ['crop', 'flip'])
+    """
+    return [word.strip() for word in _BETWEEN.split(text)]
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,7 @@ class Kind:
             >>> kind.read("keep:2")[0].make(), str(kind.read("keep:seconds=2")[0])
             (2.0, 'keep:2')
         """
-        words = [word.strip() for word in _BETWEEN.split(text)]
+        words = words_of(text)
         if words in (["none"], [""]) and not self.required:
             return ()
         chosen = tuple(self._one(word) for word in words)
