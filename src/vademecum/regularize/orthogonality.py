@@ -21,7 +21,7 @@ Pitfalls: a convolution with orthonormal filters is no orthogonal map of images 
     strengths belong to a sum over layers: from 1e-1 down to 1e-6 as training goes on.
 Claim: none, because the gains are a point of accuracy in wide residual nets; the laws hold what is claimed of matrices.
 Peer: none run. In the paper's code (VITA-Group/Orthogonality-in-CNNs), which was read, the spectral penalty is the
-    square of the eigenvalue, and of the product over inputs: in wide layers it is never below 1.
+    square of the eigenvalue, and of the product over inputs, which in a wide layer has the eigenvalue -1 in any case.
 
 References:
     bansal2018can: sections 3.1, 3.2 and 3.4.
@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from ._sums import total, wide
-from .decay_groups import decayed_parameters
+from .decay_groups import decay_roles, decayed_parameters
 
 __all__ = ["orthogonality_penalty", "spectral_isometry_penalty"]
 
@@ -102,8 +102,8 @@ def spectral_isometry_penalty(
 
 def _departure(matrix: Tensor, *, longer: bool = False) -> Tensor:
     """The Gram matrix of the shorter side, or of the longer one, less the identity; (G, side, side)."""
-    wide = matrix.shape[-2] <= matrix.shape[-1]
-    gram = matrix @ matrix.mT if wide is not longer else matrix.mT @ matrix
+    rows = (matrix.shape[-2] <= matrix.shape[-1]) is not longer
+    gram = matrix @ matrix.mT if rows else matrix.mT @ matrix
     return gram - torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
 
 
@@ -120,12 +120,13 @@ def _spectral(departure: Tensor, num_iterations: int, generator: torch.Generator
 def _matrices(model: nn.Module, skip: Iterable[str]) -> list[Tensor]:
     """Each weight as matrices (G, F, inputs), one for each group of a convolution: groups share no input."""
     seen: dict[tuple[nn.Module, str], Tensor] = {}
+    roles = decay_roles(model, skip=skip)
     for name in decayed_parameters(model, skip=skip):
         path, _, local = name.rpartition(".")
         if "parametrizations" in path.split("."):  # the weight that the layer uses, not what stands behind it
             path, _, local = path.rpartition(".")
             path = path.removesuffix("parametrizations").removesuffix(".")
-        elif local.endswith("_g"):
+        elif roles[name] == "length of a weight":
             raise ValueError(
                 f"a weight must be a parameter or parametrized: {name} is of torch's older weight_norm; use "
                 "torch.nn.utils.parametrizations.weight_norm."

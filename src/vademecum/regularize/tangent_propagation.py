@@ -9,9 +9,9 @@ $$ \Omega = \frac{1}{2B} \sum_{n=1}^{B} \sum_{s=1}^{S} \left\| J(x_n)\, \tau_{ns
 with J the Jacobian of the outputs, never formed: one pass of forward-mode differentiation gives $J \tau$ for the whole
 batch. Add `strength * tangent_penalty(model, x, tangents)` to a loss that is a mean over the examples.
 
-Also called: tangent prop, tangent distance (the distance built on the same vectors).
+Also called: tangent prop.
 Departures: the mean over the examples where the paper sums. Images are smoothed by a Gaussian before they are
-    differentiated, as in the paper; its width there is in `image_tangents`.
+    differentiated, as in the papers.
 Pitfalls: give the net's scores, not its probabilities, whose derivatives vanish where it is sure. Where inputs are
     standardized, tangents must be divided by the same deviations. Every tangent costs about two forward passes. With
     dropout each pass draws a mask of its own; normalizations over the batch differentiate through its statistics.
