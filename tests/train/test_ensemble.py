@@ -107,7 +107,7 @@ def test_an_averaged_net_has_its_statistics_estimated_anew():
         (lambda: Ensemble([nn.Flatten(0)] * 2)(torch.ones(3)), "needs scores of classes"),
         (
             lambda: stacked_outputs([nn.Linear(2, 2), nn.Linear(2, 3)], torch.ones(1, 2)),
-            "must have one structure",
+            "members of one structure: these 2 are not",
         ),
         (
             lambda: stacked_outputs(members(norm=True), torch.ones(1, 2)),

@@ -94,7 +94,8 @@ def claim(seed: int) -> Outcome:
                 rest = order[~torch.isin(order, few)]
                 cut = x[few], y[few], x[rest], y[rest]
                 own = net_for(classes)
-                transferred = nn.Sequential(*deepcopy(source)[:-1], deepcopy(own[-1]))
+                transferred = deepcopy(source)
+                transferred[-1] = deepcopy(own[-1])
                 for name, value in {
                     "top layer": probe(source, TOP, *cut),
                     "middle layer": probe(source, MIDDLE, *cut),

@@ -178,24 +178,17 @@ def modules_alone(model, groups=None):
 
 
 def tied_to_the_last(model, groups=None):
-    last = {id(p): path for path, part in model.named_modules() for p in part.parameters(recurse=False)}
-    names = dict(model.named_parameters())
-    moved_up = [name for name, p in names.items() if not name.startswith(last[id(p)])]
-    groups = layer_groups(model)
-    rest = (
-        [
-            tuple(
-                f"{path}.{n}"
-                for path in g
-                for n, _ in model.get_submodule(path).named_parameters(recurse=False)
-            )
-            for g in groups
-        ]
-        if moved_up
-        else groups
-    )
+    """Each parameter in the last group in which it stands."""
+    found = layer_groups(model)
+    last = {
+        id(p): number
+        for number, group in enumerate(found)
+        for name, p in model.named_parameters(remove_duplicate=False)
+        if any(name == path or name.startswith(f"{path}.") for path in group)
+    }
     return tuple(
-        tuple(p for p in g if p not in moved_up) + (tuple(moved_up) if g is rest[-1] else ()) for g in rest
+        tuple(name for name, p in model.named_parameters() if last[id(p)] == number)
+        for number in range(len(found))
     )
 
 

@@ -29,7 +29,6 @@ References:
 """
 
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -160,7 +159,7 @@ def stacked_outputs(members: Sequence[nn.Module], x: Tensor) -> Tensor:
         (S, B, ...) their outputs; gradients reach the members' own parameters.
 
     Raises:
-        ValueError: the structures or modes differ, or a member in training mode keeps buffers.
+        ValueError: there is no member, the structures or modes differ, or a member in training mode keeps buffers.
 
     Example:
         >>> members = [nn.Linear(3, 2) for _ in range(4)]
@@ -168,9 +167,10 @@ def stacked_outputs(members: Sequence[nn.Module], x: Tensor) -> Tensor:
         torch.Size([4, 5, 2])
     """
     shapes = [{name: tensor.shape for name, tensor in m.state_dict().items()} for m in members]
-    if any(str(m) != str(members[0]) or s != shapes[0] for m, s in zip(members, shapes)):
+    if not members or any(str(m) != str(members[0]) or s != shapes[0] for m, s in zip(members, shapes)):
         raise ValueError(
-            "stacked members must have one structure: these differ; ask them one by one (vectorized=False)."
+            f"there must be members of one structure: these {len(members)} are not; ask them one by one "
+            "(vectorized=False)."
         )
     modes = {tuple(part.training for part in member.modules()) for member in members}
     if len(modes) > 1 or (True in next(iter(modes)) and any(True for _ in members[0].buffers())):
@@ -183,10 +183,9 @@ def stacked_outputs(members: Sequence[nn.Module], x: Tensor) -> Tensor:
         for name, _ in members[0].named_parameters()
     }
     buffers = stack_module_state(list(members))[1]
-    skeleton = deepcopy(members[0]).to("meta")
 
     def ask(own: dict[str, Tensor], kept: dict[str, Tensor]) -> Tensor:
-        output: Tensor = functional_call(skeleton, (own, kept), (x,))
+        output: Tensor = functional_call(members[0], (own, kept), (x,))
         return output
 
     stacked: Tensor = vmap(ask, randomness="different")(parameters, buffers)

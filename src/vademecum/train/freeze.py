@@ -19,8 +19,8 @@ Pitfalls: dropout in frozen parts stays on in training mode, but for a part that
     collects the trainable parameters when it wraps the model: freeze and thaw before. A tied weight is frozen in all
     places where it stands.
 Claim: none, because it is exact: the laws hold it bit for bit.
-Peer: none. PyTorch Lightning's BaseFinetuning freezes weights and, by an option, puts batch normalizations into
-    evaluation mode once; a later `train()` undoes that, which is one of the twins.
+Peer: none was run. What is often done by hand, evaluation mode set once, is undone by the next `train()`; it is one of
+    the twins.
 
 References:
     yosinski2014how: section 2, features that are copied and frozen against those that are fine-tuned.
