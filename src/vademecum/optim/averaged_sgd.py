@@ -3,7 +3,7 @@ r"""Averaged SGD, triggered: plain descent until the validation loss stops impro
 At a constant rate descent ends up jumping about the minimum; the mean of its places lies much nearer. The one question
 is when to begin, and here the validation loss answers: when it is worse than the best but for the last n checks.
 
-$$ \text{trigger at check } t: \quad t > n \;\wedge\; v_t > \min_{l \le t - n - 1} v_l, \qquad
+$$ \text{trigger at check } t: \quad t > n \;\land\; v_t > \min_{l \le t - n - 1} v_l, \qquad
 \bar w_K = \frac{1}{K - T + 1} \sum_{i=T}^{K} w_i $$
 
 where checks count from 0 and T is the number of steps done at the trigger.

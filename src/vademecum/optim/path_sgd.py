@@ -5,7 +5,7 @@ but plain descent then goes elsewhere. Path-SGD is steepest descent in the norm 
 which such a rescaling leaves as it is, and so is its whole trajectory.
 
 $$ w_e \leftarrow w_e - \frac{\eta}{\kappa_e} \frac{\partial L}{\partial w_e}, \qquad
-\kappa_e = \Big( \sum_{\text{paths} \ni e} \; \prod_{e' \ne e} |w_{e'}|^p \Big)^{2/p} $$
+\kappa_e = \Big( \sum_{\text{paths through } e} \; \prod_{e' \ne e} |w_{e'}|^p \Big)^{2/p} $$
 
 The sum is a product: of the paths from the inputs to the foot of e, by one pass forward with $|w|^p$ on ones, and of
 those from its head to the outputs, by one pass back.
