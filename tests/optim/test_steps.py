@@ -188,6 +188,27 @@ def test_velocity_refuses_others():
         velocity(SGD([x], momentum=0.9), torch.zeros(2))
 
 
+@each
+def test_two_kernels_are_refused(make):
+    with pytest.raises(ValueError, match="foreach and fused cannot both be True"):
+        make(net(), foreach=True, fused=True)
+
+
+def test_parameters_that_come_after_the_trigger_are_averaged_from_then_on():
+    x, y = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    optimizer = NTASGD([x], 1.0, n=1)
+    for loss in (1.0, 2.0, 3.0):
+        optimizer.observe(loss)
+    for late in (False, True):
+        if late:
+            optimizer.add_param_group({"params": [y]})
+        x.grad, y.grad = torch.ones(1), torch.ones(1)
+        optimizer.step()
+    with optimizer.averaged():
+        assert_close([x.item(), y.item()], [-1.0, -0.5])
+    assert_close([x.item(), y.item()], [-2.0, -1.0])
+
+
 def test_a_loss_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="the loss must be a number"):
         NTASGD([torch.zeros(1)], 0.1).observe(float("nan"))
@@ -213,6 +234,8 @@ def test_the_weights_come_back_after_an_error():
         (nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(2, 1)), "3 features meet 2"),
         (nn.ModuleList([nn.Linear(2, 2)]), "must be a chain"),
         (nn.Sequential(nn.ReLU()), "must hold a linear layer"),
+        (nn.Sequential(nn.Linear(2, 2), nn.PReLU()), "'1' is a PReLU"),
+        (nn.Sequential(*[nn.Linear(2, 2)] * 2), "no weight may be shared"),
     ],
 )
 def test_nets_whose_paths_cannot_be_read_are_refused(model, message):

@@ -223,7 +223,7 @@ SUITES = (
         ),
         shapes=lambda a: ((1,), (5,)),
         laws=(
-            Law("the_trigger", r"$$ t > n \wedge v_t > \min_{l \le t - n - 1} v_l $$", the_trigger, EXACT),
+            Law("the_trigger", r"$$ t > n \land v_t > \min_{l \le t - n - 1} v_l $$", the_trigger, EXACT),
             Law("the_steps_are_plain_descent", "Each step is that of torch's SGD, bit for bit, before the trigger and after.", the_steps_are_plain_descent, {**EXACT, torch.float32: 0.0}),
             Law("the_mean_of_all_since_the_trigger", r"$$ \bar w_K = \frac{1}{K - T + 1} \sum_{i=T}^K w_i $$ inside averaged(), the last weights outside.", the_mean_of_all_since_the_trigger, MEAN),
             Law("before_the_trigger_it_is_the_last", "Before the trigger averaged() changes nothing.", before_the_trigger_it_is_the_last, EXACT),

@@ -251,7 +251,7 @@ SUITES = (
         cases=({"p": 2.0}, {"p": 1.0}, {"p": 3.0}),
         shapes=lambda a: ((1, 2, 1), (3, 4, 3, 2)),
         laws=(
-            Law("every_path", r"$$ \kappa_e = (\sum_{\text{paths} \ni e} \prod_{e' \ne e} |w_{e'}|^p)^{2/p} $$ path by path.", every_path, {torch.float64: 1e-10, torch.float32: 1e-4}),
+            Law("every_path", r"$$ \kappa_e = (\sum_{\text{paths through } e} \prod_{e' \ne e} |w_{e'}|^p)^{2/p} $$ path by path.", every_path, {torch.float64: 1e-10, torch.float32: 1e-4}),
             Law("rescaling_scales_it_inversely", r"$$ \kappa_e w_e^2 $$ does not change when a hidden unit is rescaled.", rescaling_scales_it_inversely, {torch.float64: 1e-10}),
         ),
         twins=(

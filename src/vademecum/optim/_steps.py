@@ -29,6 +29,12 @@ def require_not_negative(**numbers: float) -> None:
             raise ValueError(f"{name} must be at least 0: it is {number}.")
 
 
+def require_one_kernel(*, foreach: bool | None, fused: bool | None) -> None:
+    """Refuse two ways of computing a step at once."""
+    if foreach and fused:
+        raise ValueError("foreach and fused cannot both be True: choose one, or neither for torch's choice.")
+
+
 def require_below_one(**numbers: float) -> None:
     """Refuse a share outside [0, 1)."""
     for name, number in numbers.items():

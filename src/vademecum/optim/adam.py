@@ -34,7 +34,7 @@ from torch.optim import Optimizer
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from ._steps import require_below_one, require_not_negative, with_gradients
+from ._steps import require_below_one, require_not_negative, require_one_kernel, with_gradients
 
 __all__ = ["Adam", "AdamW", "UncorrectedAdam"]
 
@@ -53,7 +53,8 @@ class UncorrectedAdam(Optimizer):
         fused: as in torch.optim.Adam.
 
     Raises:
-        ValueError: the rate or eps is negative, a beta is not in [0, 1), or, in a step, a gradient is sparse.
+        ValueError: the rate or eps is negative, a beta is not in [0, 1), two kernels are wanted, or, in a step, a
+            gradient is sparse.
 
     Example:
         The first step is 0.1 / sqrt(0.001) times the rate.
@@ -78,6 +79,7 @@ class UncorrectedAdam(Optimizer):
     ) -> None:
         require_not_negative(lr=lr, eps=eps)
         require_below_one(beta1=betas[0], beta2=betas[1])
+        require_one_kernel(foreach=foreach, fused=fused)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "foreach": foreach, "fused": fused})
 
     @torch.no_grad()

@@ -3,7 +3,7 @@ r"""Averaged SGD, triggered: plain descent until the validation loss stops impro
 At a constant rate descent ends up jumping about the minimum; the mean of its places lies much nearer. The one question
 is when to begin, and here the validation loss answers: when it is worse than the best but for the last n checks.
 
-$$ \text{trigger at check } t: \quad t > n \;\wedge\; v_t > \min_{l \le t - n - 1} v_l, \qquad
+$$ \text{trigger at check } t: \quad t > n \;\land\; v_t > \min_{l \le t - n - 1} v_l, \qquad
 \bar w_K = \frac{1}{K - T + 1} \sum_{i=T}^{K} w_i $$
 
 where checks count from 0 and T is the number of steps done at the trigger.
@@ -14,7 +14,7 @@ Departures: the rule is that of the authors' code, min over all checks but the l
     the weights; it has no trigger.
 Pitfalls: evaluate inside `averaged()`, or the jumping weights are what one measures. The rule compares with all but the
     last n checks, not with the last n. Batch norm's statistics belong to the weights that jump: estimate them again
-    for the mean.
+    for the mean. It is kept in the weights' own type, and in bfloat16 it soon stops moving.
 Claim: on a noisy quadratic the mean ends at less than a fifth of the last iterate's distance to the minimum, and
     without noise, where the loss only falls, nothing is triggered.
 Peer: torch's ASGD, with the first iterate left out.
@@ -34,7 +34,7 @@ from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
-from ._steps import require_not_negative, with_gradients
+from ._steps import require_not_negative, require_one_kernel, with_gradients
 
 __all__ = ["NTASGD"]
 
@@ -55,7 +55,8 @@ class NTASGD(Optimizer):
         fused: as in torch.optim.SGD.
 
     Raises:
-        ValueError: the rate or the decay is negative, n is below 1, or, in a step, a gradient is sparse.
+        ValueError: the rate or the decay is negative, n is below 1, two kernels are wanted, or, in a step, a gradient
+            is sparse.
 
     Example:
         The third loss is worse than the first, which is the best but for the last one.
@@ -84,6 +85,7 @@ class NTASGD(Optimizer):
         fused: bool | None = None,
     ) -> None:
         require_not_negative(lr=lr, weight_decay=weight_decay)
+        require_one_kernel(foreach=foreach, fused=fused)
         if n < 1:
             raise ValueError(f"n must be at least 1: it is {n}; the paper takes 5.")
         # Losses and count stand in the groups, and so go into the state_dict with everything else.
@@ -118,10 +120,23 @@ class NTASGD(Optimizer):
         for group in self.param_groups:
             group["losses"] = (*losses, float(loss))
             if now:
-                group["num_averaged"] = 1
-                for p in group["params"]:
-                    self.state[p]["average"] = p.detach().clone()
+                self._begin(group)
         return now
+
+    def _begin(self, group: dict[str, Any]) -> None:
+        group["num_averaged"] = 1
+        for p in group["params"]:
+            self.state[p]["average"] = p.detach().clone()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters, as in any optimizer; where averaging has begun, theirs begins now.
+
+        Args:
+            param_group: "params", and numbers that are to differ.
+        """
+        super().add_param_group(param_group)
+        if len(self.param_groups) > 1 and self.triggered:
+            self._begin(self.param_groups[-1])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

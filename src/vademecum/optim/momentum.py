@@ -38,7 +38,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
-from ._steps import group_of, require_below_one, require_not_negative, with_gradients
+from ._steps import group_of, require_below_one, require_not_negative, require_one_kernel, with_gradients
 
 __all__ = ["VelocitySGD", "velocity"]
 
@@ -59,8 +59,8 @@ class VelocitySGD(Optimizer):
         fused: as in torch.optim.SGD.
 
     Raises:
-        ValueError: the rate or the decay is negative, the momentum is not in [0, 1), or, in a step, a gradient is
-            sparse.
+        ValueError: the rate or the decay is negative, the momentum is not in [0, 1), two kernels are wanted, or, in a
+            step, a gradient is sparse.
 
     Example:
         After a tenfold drop of the rate the velocity of -1 is still there: -0.5 of it, and -0.1 for the new gradient.
@@ -89,6 +89,7 @@ class VelocitySGD(Optimizer):
     ) -> None:
         require_not_negative(lr=lr, weight_decay=weight_decay)
         require_below_one(momentum=momentum)
+        require_one_kernel(foreach=foreach, fused=fused)
         defaults = {
             "lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay,
             "foreach": foreach, "fused": fused,

@@ -5,7 +5,7 @@ but plain descent then goes elsewhere. Path-SGD is steepest descent in the norm 
 which such a rescaling leaves as it is, and so is its whole trajectory.
 
 $$ w_e \leftarrow w_e - \frac{\eta}{\kappa_e} \frac{\partial L}{\partial w_e}, \qquad
-\kappa_e = \Big( \sum_{\text{paths} \ni e} \; \prod_{e' \ne e} |w_{e'}|^p \Big)^{2/p} $$
+\kappa_e = \Big( \sum_{\text{paths through } e} \; \prod_{e' \ne e} |w_{e'}|^p \Big)^{2/p} $$
 
 The sum is a product: of the paths from the inputs to the foot of e, by one pass forward with $|w|^p$ on ones, and of
 those from its head to the outputs, by one pass back.
@@ -33,11 +33,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.sgd import sgd
 
-from ._steps import require_not_negative, with_gradients
+from ._steps import require_not_negative, require_one_kernel, with_gradients
 
 __all__ = ["PathSGD", "path_coefficients"]
 
-_LINEAR_ON_POSITIVES = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Identity, nn.Flatten, nn.Dropout, nn.Sequential)
+_LINEAR_ON_POSITIVES = (nn.ReLU, nn.LeakyReLU, nn.Identity, nn.Flatten, nn.Dropout, nn.Sequential)
 
 
 def path_coefficients(model: nn.Module, *, p: float = 2.0) -> dict[Tensor, Tensor]:
@@ -91,7 +91,7 @@ def _layers(model: nn.Module) -> list[nn.Linear]:
             f"the model must be a chain, nn.Sequential: it is a {type(model).__name__}, whose paths cannot be read."
         )
     layers = []
-    for name, part in model.named_modules():
+    for name, part in model.named_modules(remove_duplicate=False):
         if isinstance(part, nn.Linear):
             layers.append(part)
         elif not isinstance(part, _LINEAR_ON_POSITIVES):
@@ -101,6 +101,12 @@ def _layers(model: nn.Module) -> list[nn.Linear]:
             )
     if not layers:
         raise ValueError("the model must hold a linear layer: it holds none.")
+    parameters = [p for layer in layers for p in layer.parameters()]
+    if len({id(p) for p in parameters}) < len(parameters):
+        raise ValueError(
+            "no weight may be shared: one stands in two layers, and its paths would be counted as two weights'; "
+            "give each layer its own."
+        )
     for first, second in pairwise(layers):
         if first.out_features != second.in_features:
             raise ValueError(
@@ -121,7 +127,7 @@ class PathSGD(Optimizer):
         fused: as in torch.optim.SGD.
 
     Raises:
-        ValueError: the rate is negative, p is below 1, or the model's paths cannot be read.
+        ValueError: the rate is negative, p is below 1, two kernels are wanted, or the model's paths cannot be read.
 
     Example:
         A net and its rescaled copy take the same step: 1 - 1 * 2 / 4 here, twice that there.
@@ -148,6 +154,7 @@ class PathSGD(Optimizer):
         fused: bool | None = None,
     ) -> None:
         require_not_negative(lr=lr)
+        require_one_kernel(foreach=foreach, fused=fused)
         self._chain = _layers(model)
         _coefficients(self._chain, p)
         parameters = chain.from_iterable(layer.parameters() for layer in self._chain)
