@@ -31,7 +31,7 @@ def test_equals_scikit_learn_by_brute_force(ours, theirs, k):
     # Which of equally near examples is the k-th their heap leaves open: shares agree where there is none.
     behind, _ = KNearestNeighbors(k + 1, metric=ours).fit(x[:1297], y[:1297]).neighbors(x[1297:])
     decided = behind[:, k] - behind[:, k - 1] > 1e-9
-    assert int(decided.sum()) > 400
+    assert int(decided.sum()) > 350
     assert_close(answers[decided], torch.from_numpy(peer.predict_proba(queries))[decided])
 
 
