@@ -5,7 +5,8 @@ learning rate 0.05 with momentum 0.9. Two circular 3 by 3 convolutions (16 and 3
 over all positions, or averages of 4 by 4 that are flattened, and a linear layer. Tested on digits that are rolled by
 0, 2, 4 and 8 pixels in each direction.
 
-Source: LeCun et al. 1989, section 4, and Bishop 2006, section 5.5.6: shared weights make a map follow its input.
+Source: LeCun et al. 1989, feature maps and weight sharing, and Bishop 2006, section 5.5.6: shared weights make a map
+follow its input.
 """
 
 import torch

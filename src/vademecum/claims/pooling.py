@@ -4,7 +4,7 @@ Protocol: the digits, 1297 to train on; two 3 by 3 convolutions (8 and 16 channe
 of 2 by 2, then a linear layer, started by He's rule; 8 epochs at the learning rate 0.05 with momentum 0.9. Only the
 pooling differs.
 
-Source: Scherer et al. 2010, section 4: maximum pooling beats subsampling by averages.
+Source: Scherer et al. 2010: maximum pooling beats subsampling by averages.
 """
 
 from torch import nn

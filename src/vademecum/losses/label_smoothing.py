@@ -18,8 +18,8 @@ Pitfalls: a smoothed loss cannot be compared with a plain one: take the floor of
     scores are no longer log-probabilities of the classes. The target has B times K numbers: for a large vocabulary
     and the first form use torch's own argument, which makes none. With padding, torch's mean still divides by every
     row: sum, and divide by the tokens that are no padding.
-Claim: on the digits smoothing by 0.1 raises the loss on plain test targets by more than 0.02 nats and lowers the mean
-    confidence by more than 0.06, at no cost in accuracy.
+Claim: on the digits smoothing by 0.1 raises the loss on plain test targets by more than 0.025 nats and lowers the mean
+    confidence by more than 0.06, and costs less than two points of accuracy.
 Peer: torch's ``cross_entropy(label_smoothing=)``, equal to the first form (a law).
 
 References:

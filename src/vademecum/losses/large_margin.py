@@ -27,8 +27,8 @@ Peer: none run; the authors' code (google-research, large_margin) is written for
     descriptions of it.
 
 References:
-    elsayed2018large: the first-order distance of section 3 and the loss over layers with its aggregation; the norm as
-        a constant and the classes of highest score are choices of its section on optimization.
+    elsayed2018large: the first-order distance to a decision boundary, and the loss over several layers with its
+        aggregation over classes.
 """
 
 from collections.abc import Callable, Sequence

@@ -24,10 +24,10 @@ Peer: torch's MultiMarginLoss, K times which is the first form (a law); scikit-l
     crammer_singer, compared in the tests.
 
 References:
-    weston1999support: the primal problem of section 3; its margin is 2.
-    crammer2001algorithmic: the maximum over the classes, section 3; crammer_singer.
-    rifkin2004defense: section 2, one-vs-all; one_vs_rest.
-    tang2013deep: the squared hinge (p = 2) on top of a deep network, section 2.
+    weston1999support: the primal problem of the k-class machine; its margin is 2.
+    crammer2001algorithmic: the objective with the maximum over the classes; crammer_singer.
+    rifkin2004defense: the one-vs-all scheme; one_vs_rest.
+    tang2013deep: the squared hinge (p = 2) on top of a deep network.
 """
 
 import torch

@@ -11,14 +11,15 @@ where N(x) are the training examples nearest to x. The right-hand form is a matr
 first training example, so that a large common offset does not cancel the difference away.
 
 Also called: k-NN, kNN, instance-based learning, memory-based classifier.
-Departures: ties are broken as scikit-learn breaks them: of equally many votes the lowest class wins, and of equally
-    near examples the first in the data is taken.
+Departures: ties are broken by rule: of equally many votes the lowest class wins, and of equally near examples the
+    first in the data is taken.
 Pitfalls: features must be on one scale first. Where examples are nearly as near as each other, rounding in the matrix
     product decides which is among the k; the distances that are returned are computed anew from differences.
     Distances lose their meaning in many dimensions.
 Claim: on the digits one neighbor answers more than a point better than a linear classifier, and keeps a hundred times
     as many numbers.
-Peer: scikit-learn's KNeighborsClassifier (brute force): equal shares and neighbors on the digits (tests).
+Peer: scikit-learn's KNeighborsClassifier (brute force): equal distances and answers on the digits; equal shares but
+    where several examples tie for the k-th place, of which it takes any (tests).
 
 References:
     cover1967nearest: the rule for one neighbor, and that its error is at most twice the least possible one.

@@ -19,7 +19,7 @@ Claim: a net of circular convolutions with global pooling, trained on centered d
 Peer: none.
 
 References:
-    lecun1989backpropagation: local fields and shared weights, section 4.
+    lecun1989backpropagation: feature maps with local fields and shared weights.
     bishop2006pattern: section 5.5.6, convolutional networks.
 """
 

@@ -18,7 +18,7 @@ Peer: none as a conversion; timm's models take the pooling as an argument (not c
 
 References:
     lin2014network: section 3.2, global average pooling.
-    iandola2016squeezenet: section 4.1, a network that ends in it.
+    iandola2016squeezenet: the architecture, which ends in it and has no linear layer.
 """
 
 from copy import deepcopy

@@ -20,8 +20,7 @@ Claim: none, because the equality and the counts are exact, and held by laws and
 Peer: none; compilers fuse the two and keep their order.
 
 References:
-    krizhevsky2012imagenet: section 3.4, the usual order: rectified maps are pooled.
-    scherer2010evaluation: section 3, the same order with the hyperbolic tangent.
+    krizhevsky2012imagenet: sections 3.4 and 3.5, the usual order: rectified maps are pooled.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -21,9 +21,9 @@ Claim: a small convolutional net with max pooling tests more than 1.5 points abo
 Peer: torch (the three that it has are torch's classes); the others: none.
 
 References:
-    scherer2010evaluation: maximum against average, section 4; MaxPool2d, AvgPool2d.
-    zeiler2013stochastic: sections 3.1 and 3.2, Eq. 4 to 6; StochasticPool2d.
-    lee2016generalizing: section 3.1, mixed max-average pooling; MixedPool2d.
+    scherer2010evaluation: the comparison of maximum pooling with subsampling; MaxPool2d, AvgPool2d.
+    zeiler2013stochastic: stochastic pooling, and probabilistic weighting at test time; StochasticPool2d.
+    lee2016generalizing: mixed max-average pooling; MixedPool2d.
 """
 
 import math
