@@ -5,8 +5,8 @@ two branches each (ReLU, convolution, batch normalization), mean over space, a l
 descent with momentum. The branches are averaged (even-even) or shaken (shake-shake-image). The error on the labels that
 were trained on, in evaluation mode, and the test error.
 
-Source: Gastaldi 2017, section 2.1, Table 1 and Figure 2 (a higher training error and a lower test error). On clean digits
-we saw no lower test error.
+Source: Gastaldi 2017, section 2.1, Table 1 and Figure 2 (a higher training error and a lower test error). On clean
+digits we saw no lower test error.
 """
 
 from torch import Tensor, nn

@@ -28,7 +28,8 @@ Pitfalls: N is the number of training examples, not of a batch, and the loss is 
     away: the logit's learning rate is that of the weights.
 Claim: on y = 2x + 8 + noise the learned p of the hidden layers falls as the data grow: with 100 times as many
     examples to less than half.
-Peer: yaringal/ConcreteDropout (compared by reading); it adds 1e-7 inside each logarithm.
+Peer: yaringal/ConcreteDropout (compared by reading). It adds 1e-7 inside each logarithm; its PyTorch notebook draws one
+    number for the whole batch and layer, and drops in evaluation too.
 
 References:
     gal2017concrete: Eq. 2-5; the temperature 0.1 in its code.

@@ -30,7 +30,7 @@ Peer: torch (ours is torch's class; the paper's form is in no library known to u
 References:
     hinton2012improving: PlainDropout, where the idea appeared.
     srivastava2014dropout: section 4; section 9.1 for linear regression; rates in appendix A.4.
-    baldi2014dropout: the geometric mean.
+    baldi2014dropout: the geometric mean, of which evaluation of PlainDropout is the closed form.
 """
 
 from copy import deepcopy

@@ -102,10 +102,7 @@ def insert_dropout(
     def change(path: str, part: nn.Module) -> nn.Module | None:
         return nn.Sequential(part, found[path]) if path in found else None
 
-    new = replaced(model, change)
-    for path in found:  # a new Sequential takes one mode for both; the part keeps its own
-        new.get_submodule(path).get_submodule("0").train(model.get_submodule(path).training)
-    return new, tuple(found)
+    return replaced(model, change), tuple(found)
 
 
 def _is_layer(part: nn.Module | None) -> bool:
@@ -131,6 +128,7 @@ def _feeds_a_layer(flow: Flow, node: fx.Node) -> bool:
 
 
 def _drops(flow: Flow, node: fx.Node) -> bool:
+    """Whether dropout of any make comes before the next layers: known by its name, as a part or a function."""
     return any(
         "drop" in type(part).__name__.lower() or "drop" in getattr(user.target, "__name__", "")
         for user, part in _after(flow, node)

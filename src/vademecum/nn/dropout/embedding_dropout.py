@@ -10,9 +10,10 @@ In evaluation the words get their embeddings as they are.
 Also called: word dropout by types.
 Departures: none; only the rows that the batch asks for are scaled, which gives the same numbers.
 Pitfalls: the mask belongs to types: two places of a word are dropped together. Dropping places independently is another
-    technique. The stored embedding never changes; fastai's layer scaled it in place when called with its scale.
+    technique. The stored embedding never changes here; fastai's layer multiplies it in place where it is called with a
+    scale in evaluation.
 Claim: none, because the paper's gain is in a language model that trains for hours.
-Peer: fastai's EmbeddingDropout and embedded_dropout of awd-lstm-lm (compared by reading).
+Peer: the EmbeddingDropout of fastai and of awd-lstm-lm (compared by reading: the same equation).
 
 References:
     gal2016theoretically: section 4.2.

@@ -14,8 +14,7 @@ Departures: Gal and Ghahramani drop from the recurrent state as well; Merity et 
 Pitfalls: the dimension of time is the first, as in torch's recurrent layers, unless batch_first says otherwise;
     with the wrong one, steps are dropped and sequences share a mask. A sequence that is read in two halves gets two
     masks.
-Claim: none, because the papers' gain is perplexity of language models that train for hours; on the digits read row
-    by row we saw none that stands out of the noise.
+Claim: none, because the papers' gain is perplexity of language models that train for hours.
 Peer: fastai's RNNDropout and the LockedDropout of awd-lstm-lm (compared by reading: the same equation).
 
 References:

@@ -3,10 +3,10 @@ r"""Monte-Carlo dropout: predict with dropout on, many times, and take mean and 
 Use it where a net with dropout should say how sure it is. The spread over the masks stands for the spread over nets
 that the data allow. It splits the uncertainty of a class in two: what stays in each net, and that the nets disagree.
 
-$$ \bar p = \frac{1}{S} \sum_s p_s, \qquad
-\underbrace{H[\bar p]}_{\text{predictive}} = \underbrace{\frac{1}{S} \sum_s H[p_s]}_{\text{of the data}} +
-\underbrace{I}_{\text{of the model}}, \qquad H[p] = -\sum_k p_k \log p_k $$
+$$ \bar p = \frac{1}{S} \sum_s p_s, \qquad H[\bar p] = \frac{1}{S} \sum_s H[p_s] + I, \qquad
+H[p] = -\sum_k p_k \log p_k $$
 
+The predictive entropy on the left is the mean entropy, which is doubt of the data, and I, which is doubt of the model.
 I, the mutual information of class and mask, is zero where all nets agree, however unsure each is.
 
 Also called: MC dropout, test-time dropout, BALD score (for the mutual information).
@@ -18,7 +18,7 @@ Pitfalls: only dropout may be switched on, not batch normalization with it. `F.d
     The spread is that of the masks: where p is not tuned or learned, its scale means little.
 Claim: on the digits one pass with dropout errs more than the mean of many; weight scaling is as good as that mean; and
     the entropy of wrong answers is more than twice that of right ones.
-Peer: Baal and TorchUncertainty (compared by reading); this one needs no change of the model.
+Peer: Baal and TorchUncertainty have it (not run); this one needs no change of the model.
 
 References:
     gal2016dropout: section 4 for the moments.

@@ -4,7 +4,7 @@ Use it in a residual block with two branches of the same form, in long trainings
 the sum of the branches, and acts on the features as random crops act on images.
 
 $$ \text{forward: } y = \alpha F_1(x) + (1 - \alpha) F_2(x), \qquad
-\text{backward: } \frac{\partial L}{\partial F_1} = \beta \frac{\partial L}{\partial y},\
+\text{backward: } \frac{\partial L}{\partial F_1} = \beta \frac{\partial L}{\partial y}, \quad
 \frac{\partial L}{\partial F_2} = (1 - \beta) \frac{\partial L}{\partial y}, \qquad \alpha, \beta \sim U(0, 1) $$
 
 In evaluation both are 1/2. The output has mean $(F_1 + F_2) / 2$ and variance $(F_1 - F_2)^2 / 12$. The forms of the
@@ -21,7 +21,7 @@ Pitfalls: with independent beta the gradient is not that of the output, by inten
 Claim: on 500 digits with 30 % random labels the shaken net fits the labels of its training part less, by more than
     4.5 points in equal epochs, and errs less on the test part, by more than 3. On clean digits the accuracy that the
     paper gains on CIFAR is not seen.
-Peer: the author's Lua code (not run); the usual PyTorch re-implementations (compared by reading).
+Peer: the author's Lua code (not run).
 
 References:
     gastaldi2017shake: section 1 for the equations, 2.1 for the forms.

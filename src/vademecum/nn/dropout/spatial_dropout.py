@@ -19,8 +19,8 @@ Departures: none.
 Pitfalls: the right class is that of the input's dimensions of space: torch takes a three-dimensional input of
     Dropout2d for (B, C, T), with a warning, and one of Dropout3d that has four dimensions for a single example. Small
     nets have few maps to spare: with 16 of them and p = 0.5 half the capacity is gone.
-Claim: none, because the paper's gain is on joint localization, and on the digits we saw none beyond the noise; the
-    mechanism, one mask for each map, is what the laws hold.
+Claim: none, because the paper's gain is on the localization of joints in large images; its mechanism, one mask for each
+    map, is what the laws hold.
 Peer: torch (ours are torch's classes).
 
 References:
