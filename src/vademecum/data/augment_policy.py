@@ -296,7 +296,7 @@ def moved(run: Sequence[nn.Module], given: Augmented, generator: torch.Generator
     product = matrices[0]
     for matrix in matrices[1:]:
         product = matrix @ product
-    mode, fill = next((found for step in run if (found := outside_of(step))), ("zeros", 0.0))
+    mode, fill = next((found for step in run if (found := outside_of(step))), ("border", 0.0))
     return resampled(*given, product, padding_mode=mode, fill=fill)
 
 
