@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from vademecum import data
 from vademecum.data._warp import padded, windows
 
-ROUNDS = 15
+ROUNDS = 11
 SHAPES = ((256, 3, 32, 32), (32, 3, 224, 224))
 Augment = Callable[[Tensor], Tensor]
 POLICY = "crop:4,flip,rotate:15,translate:2,color:0.2,noise:0.05"

@@ -223,11 +223,17 @@ def settings(step: nn.Module) -> dict[str, object]:
     }
 
 
-def usage(name: str) -> str:
-    """One name with its arguments and their defaults."""
+def shown(name: str) -> list[str]:
+    """The arguments of a name with their defaults, for people."""
     arguments = ENTRIES[name].arguments
     first = next(iter(arguments), "")
-    words = [
-        f"{label}={first if default is None else show_value(default)}" for label, default in arguments.items()
-    ]
-    return ":".join([name, *words])
+    words = []
+    for label, default in arguments.items():
+        pair = default if isinstance(default, tuple) else (default,)
+        words.append(f"{label}={first if default is None else '..'.join(f'{one:.3g}' for one in pair)}")
+    return words
+
+
+def usage(name: str) -> str:
+    """One name with its arguments and their defaults, as it may be written."""
+    return ":".join([name, *shown(name)])
