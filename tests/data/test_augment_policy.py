@@ -94,7 +94,7 @@ def test_lines(line, said):
 
 def test_help_lists_every_name_and_its_defaults_can_be_read():
     lines = Policy.help().splitlines()
-    assert [line.partition(":")[0].split()[0] for line in lines] == list(ENTRIES)
+    assert [line.split()[0] for line in lines] == list(ENTRIES)
     for name in ENTRIES:
         assert str(Policy.parse(name)).startswith(name)
 
@@ -130,6 +130,28 @@ def test_lines_that_cannot_be_read(line, error, message):
 def test_a_step_of_another_kind_has_no_word():
     with pytest.raises(ValueError, match="write such a policy in Python"):
         str(Policy([nn.Identity()]))
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        (RandomCrop(4), "size"),
+        (RandomCrop(padding=2, fill=1.0), "fill"),
+        (RandomTranslate(2, padding_mode="border"), "padding_mode"),
+        (RandomTranslate(2, subpixel=True), "subpixel"),
+        (PCAColor(num_channels=1), "num_channels"),
+        (OneOf([RandomRotation(10, p=0.5)]), "p"),
+    ],
+)
+def test_settings_that_a_line_cannot_say_are_not_lost(step, what):
+    with pytest.raises(ValueError, match=f"lists: {what} of"):
+        str(Policy([step]))
+
+
+def test_resized_crops_are_joined_with_rotations():
+    from vademecum.data.augment_policy import joined
+
+    assert len(joined(list(Policy.parse("resized_crop:0.5..1,rotate:10").steps), images())) == 2
 
 
 def test_a_fitted_scaler_or_whitener_stands_among_the_steps():

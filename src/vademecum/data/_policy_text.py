@@ -181,7 +181,7 @@ def show_step(step: nn.Module, *, share: float | None = None) -> str:
         The text.
 
     Raises:
-        ValueError: the language has no word for it.
+        ValueError: the language has no word for it, or for one of its settings.
     """
     found = [(name, entry) for name, entry in ENTRIES.items() if type(step) is entry.build]
     if not found:
@@ -199,16 +199,41 @@ def show_step(step: nn.Module, *, share: float | None = None) -> str:
             skipped = True
         else:
             parts.append(f"{label}={show_value(value)}" if skipped else show_value(value))
-    if share is None and entry.chance and getattr(step, entry.chance) != entry.usual:
-        share = getattr(step, entry.chance)
-    return ":".join([name, *parts]) + ("" if share is None else f"@{show_value(share)}")
+    own = getattr(step, entry.chance) if entry.chance else 1.0
+    line = ":".join([name, *parts])
+    _, values, _ = read_step(line, max_value=None)
+    again = built(name, values | ({entry.chance: own} if entry.chance else {}), line)
+    unsaid = [key for key, value in settings(step).items() if settings(again)[key] != value]
+    if unsaid or (share is not None and own != 1):
+        raise ValueError(
+            f"a line says only what Policy.help() lists: {unsaid[0] if unsaid else 'p'} of {step} cannot be said; "
+            "write such a policy in Python."
+        )
+    if share is None and own != entry.usual:
+        share = own
+    return line + ("" if share is None else f"@{show_value(share)}")
+
+
+def settings(step: nn.Module) -> dict[str, object]:
+    """What a step was made with; max_value belongs to the data."""
+    return {
+        key: value
+        for key, value in vars(step).items()
+        if not key.startswith("_") and key not in {"training", "fitted", "max_value"}
+    }
+
+
+def shown(name: str) -> list[str]:
+    """The arguments of a name with their defaults, for people."""
+    arguments = ENTRIES[name].arguments
+    first = next(iter(arguments), "")
+    words = []
+    for label, default in arguments.items():
+        pair = default if isinstance(default, tuple) else (default,)
+        words.append(f"{label}={first if default is None else '..'.join(f'{one:.3g}' for one in pair)}")
+    return words
 
 
 def usage(name: str) -> str:
-    """One name with its arguments and their defaults."""
-    arguments = ENTRIES[name].arguments
-    first = next(iter(arguments), "")
-    words = [
-        f"{label}={first if default is None else show_value(default)}" for label, default in arguments.items()
-    ]
-    return ":".join([name, *words])
+    """One name with its arguments and their defaults, as it may be written."""
+    return ":".join([name, *shown(name)])

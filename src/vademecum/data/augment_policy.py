@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from vademecum._core.errors import InputError
 
 from ._augment import Augmented, Boxes, packed, probability, require_images, uniform, unpacked
-from ._policy_text import ENTRIES, built, read_step, show_step, usage
+from ._policy_text import ENTRIES, built, read_step, show_step, shown
 from ._warp import resampled
 from .gaussian_noise import GaussianNoise
 from .random_crop import RandomCrop
@@ -218,9 +218,12 @@ class Policy(nn.Module):
 
         Example:
             >>> print(Policy.help().splitlines()[0])
-            blur:sigma=1                                     blur with a Gaussian, sigma in pixels
+            blur          blur with a Gaussian, sigma in pixels [sigma=1]
         """
-        lines = [f"{usage(name):<48} {entry.does}" for name, entry in ENTRIES.items()]
+        lines = []
+        for name, entry in ENTRIES.items():
+            defaults = [*shown(name), *(["@0.5"] if entry.usual < 1 else [])]
+            lines.append(f"{name:<13} {entry.does} [{', '.join(defaults)}]")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -296,7 +299,7 @@ def moved(run: Sequence[nn.Module], given: Augmented, generator: torch.Generator
     product = matrices[0]
     for matrix in matrices[1:]:
         product = matrix @ product
-    mode, fill = next((found for step in run if (found := outside_of(step))), ("zeros", 0.0))
+    mode, fill = next((found for step in run if (found := outside_of(step))), ("border", 0.0))
     return resampled(*given, product, padding_mode=mode, fill=fill)
 
 

@@ -36,7 +36,7 @@ from ._augment import (
     probability,
     require_images,
     uniform,
-)  # fmt: skip
+)
 
 __all__ = ["ColorJitter"]
 

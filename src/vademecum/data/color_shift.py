@@ -30,7 +30,7 @@ from ._augment import (
     require_images,
     top_of,
     uniform,
-)  # fmt: skip
+)
 
 __all__ = ["ColorShift"]
 

@@ -36,7 +36,7 @@ from ._augment import (
     probability,
     require_images,
     working,
-)  # fmt: skip
+)
 from ._warp import identity, require_padding_mode, sampled, sampled_masks, sampling_grid
 from .gaussian_blur import bell
 

@@ -36,7 +36,7 @@ from ._augment import (
     probability,
     require_images,
     uniform,
-)  # fmt: skip
+)
 
 __all__ = ["GaussianBlur"]
 
@@ -50,25 +50,25 @@ def bell(sigma: Tensor) -> Tensor:
     return kernel / kernel.sum(1, keepdim=True)
 
 
-def mirror_padded(x: Tensor, dim: int, radius: int) -> Tensor:
-    """Reflect about the outermost pixel, however wide."""
-    n = x.shape[dim]
-    if radius < n:
-        return F.pad(x, (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius), mode="reflect")
-    period = max(1, 2 * (n - 1))
-    place = torch.arange(-radius, n + radius, device=x.device).remainder(period)
-    return x.index_select(dim, torch.minimum(place, period - place))
+def mirror_padded(x: Tensor, radius: int) -> Tensor:
+    """Reflect about the outermost pixels on all four sides, however wide."""
+    if radius < min(x.shape[-2:]):
+        return F.pad(x, [radius] * 4, mode="reflect")
+    for dim in (-2, -1):
+        n = x.shape[dim]
+        period = max(1, 2 * (n - 1))
+        place = torch.arange(-radius, n + radius, device=x.device).remainder(period)
+        x = x.index_select(dim, torch.minimum(place, period - place))
+    return x
 
 
 def blurred(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve each of (B, C, H, W) with its own kernel (B, 2 r + 1) along both dimensions."""
     b, c, h, w = x.shape
-    radius = kernel.shape[1] // 2
+    wide = mirror_padded(x, kernel.shape[1] // 2)
     weight = kernel.to(x).repeat_interleave(c, 0)[:, None, None]  # (B C, 1, 1, K)
-    for dim, one in ((-1, weight), (-2, weight.mT)):
-        wide = mirror_padded(x, dim, radius)
-        x = F.conv2d(wide.reshape(1, b * c, *wide.shape[-2:]), one, groups=b * c).view(b, c, h, w)
-    return x
+    wide = F.conv2d(wide.view(1, b * c, *wide.shape[-2:]), weight, groups=b * c)
+    return F.conv2d(wide, weight.mT, groups=b * c).view(b, c, h, w)
 
 
 class GaussianBlur(nn.Module):

@@ -38,7 +38,7 @@ from ._augment import (
     require_pixels,
     top_of,
     uniform,
-)  # fmt: skip
+)
 from ._statistics import blocks, require_shape
 
 __all__ = ["GaussianNoise"]

@@ -36,7 +36,7 @@ from ._augment import (
     require_images,
     require_pixels,
     top_of,
-)  # fmt: skip
+)
 from ._statistics import blocks, refuse_second_fit, require_fitted, require_shape, resume
 
 __all__ = ["PCAColor"]

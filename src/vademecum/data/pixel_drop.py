@@ -30,7 +30,7 @@ from ._augment import (
     require_pixels,
     restored,
     working,
-)  # fmt: skip
+)
 
 __all__ = ["PixelDrop"]
 

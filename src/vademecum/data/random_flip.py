@@ -26,13 +26,19 @@ __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
 
 
 def mirrored(x: Tensor, chosen: Tensor, dim: int) -> Tensor:
-    """Mirror the chosen examples along a dimension."""
-    if x.device.type == "cpu" and x[:1].numel() > LARGE:  # one pass over the pixels in place of two
+    """Mirror the chosen of (B, ..., H, W) along a dimension, in one pass: a temporary costs more than the index."""
+    if dim == -1 and x.device.type == "cpu" and x[:1].numel() > LARGE:
         y = torch.empty_like(x)
         for new, old, turn in zip(y, x, chosen.tolist(), strict=True):
             new.copy_(old.flip(dim) if turn else old)
         return y
-    return torch.where(chosen.to(x.device).view(-1, *[1] * (x.ndim - 1)), x.flip(dim), x)
+    n = x.shape[dim]
+    place = torch.arange(n, device=x.device)
+    place = torch.where(chosen.to(x.device)[:, None], n - 1 - place, place)  # (B, n)
+    if dim == -1:
+        return x.gather(dim, place.view(-1, *[1] * (x.ndim - 2), n).expand(x.shape))
+    planes = torch.arange(x[..., 0, 0].numel(), device=x.device).view(len(x), -1, 1) * n
+    return x.reshape(-1, x.shape[-1]).index_select(0, (planes + place[:, None]).flatten()).view(x.shape)
 
 
 def flip_matrix(count: int, p: float, axis: int, generator: torch.Generator | None) -> Tensor:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from ._augment import Augmented, Boxes, between, packed, require_images, uniform
-from ._warp import identity, require_padding_mode, resampled
+from ._warp import identity, resampled
 from .random_crop import pair
 
 __all__ = ["RandomResizedCrop"]
@@ -40,11 +40,9 @@ class RandomResizedCrop(nn.Module):
         size: (h, w) of the result, or one number for both; None keeps the size of the images.
         scale: bounds of the share of the area.
         ratio: bounds of width / height.
-        padding_mode: what lies outside, seen only by rounding at the border.
-        fill: the value there, with "zeros", in units of the input.
 
     Raises:
-        ValueError: bounds are out of order, size not positive, or padding_mode unknown.
+        ValueError: bounds are out of order or size is not positive.
 
     Example:
         >>> crop = RandomResizedCrop(2)
@@ -58,15 +56,11 @@ class RandomResizedCrop(nn.Module):
         *,
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        padding_mode: str = "border",
-        fill: float = 0.0,
     ) -> None:
         super().__init__()
         self.size = None if size is None else pair(size)
         self.scale = between(scale, "scale", low=1e-6, high=1.0)
         self.ratio = between(ratio, "ratio", low=1e-6)
-        self.padding_mode = require_padding_mode(padding_mode)
-        self.fill = fill
 
     def rectangle(
         self, count: int, height: int, width: int, *, generator: torch.Generator | None = None
@@ -126,11 +120,7 @@ class RandomResizedCrop(nn.Module):
         if not self.training:
             return packed(x, boxes, masks)
         matrix = self.matrix(len(x), *x.shape[-2:], generator=generator)
-        return packed(
-            *resampled(
-                x, boxes, masks, matrix, size=self.size, padding_mode=self.padding_mode, fill=self.fill
-            )
-        )
+        return packed(*resampled(x, boxes, masks, matrix, size=self.size, padding_mode="border"))
 
     def extra_repr(self) -> str:
         """Show what the module was made with."""

@@ -19,7 +19,7 @@ from ._augmentations import (
     interface,
     truncated,
     uniform_moments,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 PLAIN = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}

@@ -22,7 +22,7 @@ from ._augmentations import (
     truncated,
     uniform_moments,
     z_of_mean,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 

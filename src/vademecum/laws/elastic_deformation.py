@@ -24,7 +24,7 @@ from ._augmentations import (
     ramps,
     truncated,
     z_of_mean,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 FIELDS = 800

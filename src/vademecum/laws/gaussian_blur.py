@@ -21,7 +21,7 @@ from ._augmentations import (
     interface,
     truncated,
     uniform_moments,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 SIGMAS_USED = (0.4, 1.0, 1.7)

@@ -21,7 +21,7 @@ from ._augmentations import (
     oblong,
     truncated,
     z_of_mean,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 

@@ -20,7 +20,7 @@ from ._augmentations import (
     ignored_range,
     truncated,
     z_of_mean,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Interface, Law, Pair, Suite, Twin
 
 MIX = torch.tensor([[0.5, 0.1, 0.0], [0.3, -0.2, 0.1], [0.4, 0.1, 0.15]], dtype=torch.float64)

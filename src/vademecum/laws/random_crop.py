@@ -19,7 +19,7 @@ from ._augmentations import (
     nothing,
     rectangle,
     share,
-)  # fmt: skip
+)
 from ._suite import EXACT, Arguments, Build, Draw, Interface, Law, Pair, Suite, Twin
 
 

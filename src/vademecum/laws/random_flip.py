@@ -22,7 +22,7 @@ from ._augmentations import (
     nothing,
     oblong,
     share,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 SHIFTED = "your mirror image is moved by a pixel: the first goes where the last was."

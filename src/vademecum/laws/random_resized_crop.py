@@ -25,7 +25,7 @@ from ._augmentations import (
     scene,
     truncated,
     uniform_moments,
-)  # fmt: skip
+)
 from ._suite import Build, Draw, Law, Pair, Suite, Twin
 
 H, W = 16, 20

@@ -27,7 +27,7 @@ from ._augmentations import (
     ramps,
     truncated,
     uniform_moments,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 

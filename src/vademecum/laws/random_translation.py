@@ -23,7 +23,7 @@ from ._augmentations import (
     ramps,
     share,
     uniform_moments,
-)  # fmt: skip
+)
 from ._suite import EXACT, Build, Draw, Law, Pair, Suite, Twin
 
 
