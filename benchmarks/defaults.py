@@ -1,11 +1,11 @@
 """Are the defaults of `vade fit` within noise of their neighbors? Eleven small data sets, one field changed at a time.
 
-Real: scikit-learn's digits, all and 300 of them, iris, wine, breast cancer, diabetes, and patches of its two photographs
+Real: scikit-learn's digits, all and 300 of them, iris, wine, breast cancer, diabetes, patches of its two photographs
 (which photograph is it?). Made: two moons, a table whose labels are wrong for one in five, Friedman's function, and a
 table of categories. Every neighbor of the default recipe gets the same splits and seeds. Differences are taken seed by
 seed, with the correction for overlapping splits and Holm's for the number of neighbors (`vademecum.lab.statistics`).
 
-    python benchmarks/defaults.py FOLDER      runs what is missing (an hour on two cores), keeps it in FOLDER, and records
+    python benchmarks/defaults.py FOLDER      runs what is missing (an hour on two cores) and records
 """
 
 import json
