@@ -1,7 +1,7 @@
 """Dropout harms narrow layers and not wide ones.
 
-Protocol: 200 digits to train on; nets with two hidden layers, as they are and with `insert_dropout`: the mean over three
-of width 16, and one of width 512; 60 epochs of gradient descent with momentum. Test loss in evaluation mode.
+Protocol: 200 digits to train on; nets with two hidden layers, as they are and with `insert_dropout`: the mean over
+three of width 16, and one of width 512; 60 epochs of gradient descent with momentum. Test loss in evaluation mode.
 
 Source: the rule of thumb that dropout goes after large layers; Srivastava et al. 2014, appendix A.1 (the width should
 be divided by the share that is kept).
