@@ -1,7 +1,7 @@
 r"""Dropout: leave units out at random in training, and use all of them, scaled, in evaluation.
 
 Use it where a net is large for its data or the labels are noisy, after the large fully connected layers; on clean
-and easy data it only slows learning down. It exists in two forms of one thing, for a mask m that keeps a unit with
+and easy data it gains little. It exists in two forms of one thing, for a mask m that keeps a unit with
 probability 1 - p: the paper's, which scales in evaluation, and the inverted form, which scales in training.
 
 $$ \text{plain: } y = m \odot h \ \text{in training},\ (1 - p) h \ \text{in evaluation}; \qquad
@@ -24,7 +24,7 @@ Pitfalls: keep and drop are confused easily. A forgotten `eval()` leaves the mas
     default, whatever the mode of the model is. Dropout before batch normalization gives its running variance another
     scale than evaluation has. In convolutional maps the neighbors tell what was dropped: drop whole maps.
 Claim: on 500 digits with 30 % random labels dropout lowers the test error by more than a quarter; on clean digits it
-    changes the error by less than two points.
+    gains two points at most, less than a third of that.
 Peer: torch (ours is torch's class; the paper's form is in no library known to us).
 
 References:
