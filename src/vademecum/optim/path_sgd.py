@@ -62,26 +62,34 @@ def path_coefficients(model: nn.Module, *, p: float = 2.0) -> dict[Tensor, Tenso
         >>> [kappa.tolist() for kappa in path_coefficients(model).values()]
         [[[9.0, 9.0]], [[5.0]]]
     """
-    return _coefficients(_layers(model), p)
+    layers = _layers(model)
+    found: dict[Tensor, Tensor] = {}
+    for layer, (head, foot) in zip(layers, _factors(layers, p), strict=True):
+        found[layer.weight] = torch.outer(head, foot)
+        if layer.bias is not None:
+            found[layer.bias] = head
+    return found
 
 
 @torch.no_grad()
-def _coefficients(layers: list[nn.Linear], p: float) -> dict[Tensor, Tensor]:
+def _factors(layers: list[nn.Linear], p: float) -> list[tuple[Tensor, Tensor]]:
+    """For each layer, what kappa is the product of: (G,) of the paths from its units on, (F,) of those up to it."""
     if not p >= 1:
         raise ValueError(f"p must be at least 1: it is {p}; the paper takes 2.")
     powers = [layer.weight.square() if p == 2 else layer.weight.abs().pow(p) for layer in layers]
-    feet = [layers[0].weight.new_ones(layers[0].in_features)]  # sums over the paths that end in each unit
+    feet = [layers[0].weight.new_ones(layers[0].in_features)]
     for layer, power in zip(layers, powers, strict=True):
         bias = 0.0 if layer.bias is None else layer.bias.abs().pow(p)
         feet.append(power @ feet[-1] + bias)
-    head = layers[-1].weight.new_ones(layers[-1].out_features)  # sums over the paths that begin in each unit
-    found: dict[Tensor, Tensor] = {}
-    for layer, power, foot in zip(reversed(layers), reversed(powers), reversed(feet[:-1]), strict=True):
-        if layer.bias is not None:
-            found[layer.bias] = head.pow(2 / p)
-        found[layer.weight] = torch.outer(head.pow(2 / p), foot.pow(2 / p))
-        head = power.T @ head
-    return dict(reversed(found.items()))
+    heads = [layers[-1].weight.new_ones(layers[-1].out_features)]
+    for power in reversed(powers[1:]):
+        heads.append(power.T @ heads[-1])
+    return [(head.pow(2 / p), foot.pow(2 / p)) for head, foot in zip(reversed(heads), feet, strict=False)]
+
+
+def _inverse(x: Tensor) -> Tensor:
+    """1 / x, and 0 where x is 0."""
+    return torch.where(x > 0, 1 / x, 0.0)
 
 
 def _layers(model: nn.Module) -> list[nn.Linear]:
@@ -156,7 +164,7 @@ class PathSGD(Optimizer):
         require_not_negative(lr=lr)
         require_one_kernel(foreach=foreach, fused=fused)
         self._chain = _layers(model)
-        _coefficients(self._chain, p)
+        _factors(self._chain, p)
         parameters = chain.from_iterable(layer.parameters() for layer in self._chain)
         super().__init__(parameters, {"lr": lr, "p": p, "foreach": foreach, "fused": fused})
 
@@ -181,12 +189,18 @@ class PathSGD(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         (group,) = self.param_groups
-        kappa = _coefficients(self._chain, group["p"])
+        # kappa has two factors, and so a gradient is divided by it without another matrix.
+        divisors: dict[Tensor, tuple[Tensor, Tensor | None]] = {}
+        for layer, (head, foot) in zip(self._chain, _factors(self._chain, group["p"]), strict=True):
+            divisors[layer.weight] = (_inverse(head)[:, None], _inverse(foot))
+            if layer.bias is not None:
+                divisors[layer.bias] = (_inverse(head), None)
         params, gradients = with_gradients(group["params"], taker="PathSGD")
-        steps = [
-            torch.where(kappa[p] > 0, gradient / kappa[p], 0.0)
-            for p, gradient in zip(params, gradients, strict=True)
-        ]
+        steps = []
+        for p, gradient in zip(params, gradients, strict=True):
+            by_head, by_foot = divisors[p]
+            step = gradient * by_head
+            steps.append(step if by_foot is None else step.mul_(by_foot))
         sgd(
             params, steps, [None] * len(params), lr=group["lr"], weight_decay=0.0, momentum=0.0, dampening=0.0,
             nesterov=False, maximize=False, foreach=group["foreach"], fused=group["fused"],
