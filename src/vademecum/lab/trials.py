@@ -296,15 +296,17 @@ def _open(url: str) -> "BaseStorage":
             "comparing and searching need Optuna: it is not installed; pip install 'vademecum[search]'."
         ) from None
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     logging.set_verbosity(logging.WARNING)
     scheme, there, rest = url.partition("://")
     if there and scheme in {"postgresql", "postgres"}:
         url = f"postgresql+psycopg://{rest}"
-    # Writers of SQLite wait for one another; a pooled connection is tried before it is used again.
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    # A connection for each transaction: none is left open, none grows stale, and few are needed. Writers of SQLite
+    # wait for one another.
+    options: dict[str, Any] = {"poolclass": NullPool}
     if scheme == "sqlite":
-        options = {"connect_args": {"timeout": 120}}
+        options["connect_args"] = {"timeout": 120}
     try:
         # The cache reads a finished row once.
         return storages.get_storage(storages.RDBStorage(url, engine_kwargs=options))
