@@ -67,7 +67,7 @@ def blurred(x: Tensor, kernel: Tensor) -> Tensor:
     b, c, h, w = x.shape
     wide = mirror_padded(x, kernel.shape[1] // 2)
     weight = kernel.to(x).repeat_interleave(c, 0)[:, None, None]  # (B C, 1, 1, K)
-    wide = F.conv2d(wide.view(1, b * c, *wide.shape[-2:]), weight, groups=b * c)
+    wide = F.conv2d(wide.reshape(1, b * c, *wide.shape[-2:]), weight, groups=b * c)
     return F.conv2d(wide, weight.mT, groups=b * c).view(b, c, h, w)
 
 
