@@ -24,7 +24,7 @@ Pitfalls: keep and drop are confused easily. A forgotten `eval()` leaves the mas
     default, whatever the mode of the model is. Dropout before batch normalization gives its running variance another
     scale than evaluation has. In convolutional maps the neighbors tell what was dropped: drop whole maps.
 Claim: on 500 digits with 30 % random labels dropout lowers the test error by more than a quarter; on clean digits it
-    gains two points at most, less than a third of that.
+    gains about two points at most, less than a third of that.
 Peer: torch (ours is torch's class; the paper's form is in no library known to us).
 
 References:
