@@ -129,7 +129,7 @@ def by_differentiating(build: Build, draw: Draw) -> Iterator[Pair]:
     task = draw.arguments["task"]
     _, loss = canonical(task)
     wants = [
-        torch.func.hessian(lambda row, y=y: loss(row[None], y[None]))(x)
+        torch.autograd.functional.hessian(lambda row, y=y: loss(row[None], y[None]), x)
         for x, y in zip(a.double(), double(t))
     ]
     yield build(draw)(a), torch.stack(wants)

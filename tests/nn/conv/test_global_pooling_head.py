@@ -114,3 +114,8 @@ def test_a_share_needs_parameters():
     with pytest.raises(ValueError, match="must have parameters: ReLU has none"):
         fc_share(nn.ReLU())
     assert fc_share(nn.Conv2d(1, 1, 1)) == 0.0
+
+
+def test_the_new_parts_take_the_mode_of_the_old():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(32, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+    assert not any(part.training for part in replace_head_with_gap(net, torch.zeros(2, 1, 6, 6)).modules())

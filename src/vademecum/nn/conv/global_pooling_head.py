@@ -21,12 +21,11 @@ References:
     iandola2016squeezenet: the architecture, which ends in it and has no linear layer.
 """
 
-from copy import deepcopy
-
 import torch
 from torch import Tensor, nn
 
 from ..._torch.modes import evaluating
+from ..._torch.surgery import replaced
 from ..._torch.trace import tracing
 
 __all__ = ["fc_share", "replace_head_with_gap"]
@@ -124,15 +123,12 @@ def replace_head_with_gap(model: nn.Module, x: Tensor, *, num_classes: int | Non
 def _with_head(
     model: nn.Module, names: list[str], channels: int, last: nn.Linear, num_classes: int
 ) -> nn.Module:
-    copy = deepcopy(model)
     new: nn.Module = nn.Linear(channels, num_classes, device=last.weight.device, dtype=last.weight.dtype)
     # The map comes flattened, channel by channel, whatever its size: (B, C * H * W) -> (B, C).
     average = [nn.Unflatten(1, (channels, -1)), nn.AdaptiveAvgPool1d(1), nn.Flatten(1)]
-    for name in names[1:-1]:
-        copy.set_submodule(name, nn.Identity())
+    parts: dict[str, nn.Module] = {name: nn.Identity() for name in names[1:-1]}
     if len(names) == 1:
-        copy.set_submodule(names[0], nn.Sequential(*average, new))
+        parts[names[0]] = nn.Sequential(*average, new)
     else:
-        copy.set_submodule(names[0], nn.Sequential(*average))
-        copy.set_submodule(names[-1], new)
-    return copy
+        parts |= {names[0]: nn.Sequential(*average), names[-1]: new}
+    return replaced(model, lambda path, _: parts.get(path))

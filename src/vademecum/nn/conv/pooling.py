@@ -101,7 +101,8 @@ class StochasticPool2d(nn.Module):
         if not self.training:
             return (windows * (windows / total.masked_fill(total == 0, 1))).sum(-1)
         # The largest of a_i / e_i with exponential e_i is a_i's with the probability a_i / sum a.
-        race = windows.detach() / torch.empty_like(windows).exponential_()
+        waits = torch.empty_like(windows).exponential_().clamp_min_(torch.finfo(windows.dtype).tiny)
+        race = windows.detach() / waits
         return windows.gather(-1, race.argmax(-1, keepdim=True)).squeeze(-1)
 
     def extra_repr(self) -> str:
