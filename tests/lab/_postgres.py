@@ -24,7 +24,9 @@ def server() -> Iterator[str]:
         str(Path(found).parent) for found in [shutil.which("initdb")] if found
     ]
     if not folders:
-        pytest.fail("this test starts a PostgreSQL server: install it, apt-get install postgresql (.ci/run does)")
+        pytest.fail(
+            "this test starts a PostgreSQL server: install it, apt-get install postgresql (.ci/run does)"
+        )
     place = Path(tempfile.mkdtemp(prefix="vade-postgres-"))
     owner: dict[str, object] = {"cwd": place}
     if os.getuid() == 0:  # the server refuses to be root

@@ -149,7 +149,12 @@ def test_four_workers_share_a_postgresql_server_and_survive_kills(recipe, undist
         draw, killed = random.Random(1), 0
         while first.poll() is None:
             time.sleep(draw.uniform(0.5, 2.5))
-            alive = [worker for process in (first, second) if process.poll() is None for worker in workers_of(process)]
+            alive = [
+                worker
+                for process in (first, second)
+                if process.poll() is None
+                for worker in workers_of(process)
+            ]
             if killed < 4 and len(alive) > 2:
                 os.kill(draw.choice(alive).pid, signal.SIGKILL)
                 killed += 1
