@@ -1,8 +1,8 @@
 """`vade compare` on identical arms: how often does it say "significant" where nothing differs?
 
-Each comparison has two arms that are the same recipe, except that the second one draws its initialization and order from
-other seeds on the same splits. Trained for real on small tables; the share is recorded. Five percent are allowed. Identical
-recipes leave the scores independent given the data, so the corrected test should say it less often than that.
+Each comparison has two arms that are the same recipe, except that the second one draws initialization and order from
+other seeds, on the same splits. Both are trained for real on small tables. Five percent are allowed. The scores of
+identical recipes are independent given the data, so the corrected test should say it less often than that.
 """
 
 import tempfile

@@ -62,11 +62,12 @@ def test_ctrl_c_leaves_a_state_that_goes_on(blobs, tmp_path) -> None:
         [sys.executable, "-u", "-m", "vademecum", "compare", str(blobs), "--target", "kind", "--vary", "norm=batch,none",
          "--seeds", "2", "--set", "epochs=100000", "patience=0", "learning_rate=0.01", "--out", "study"],
         cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     give_up = time.monotonic() + 200
     while not list(tmp_path.glob("study/scratch/*/*/metrics.csv")) and time.monotonic() < give_up:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers and trials hear it too
     _, said = process.communicate(timeout=100)
     assert process.returncode == 130
     assert said.strip() == "vade: stopped by SIGINT; go on with: vade compare --resume study"
