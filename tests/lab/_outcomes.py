@@ -6,7 +6,14 @@ from typing import Any
 from vademecum.lab.plans import Plan
 from vademecum.lab.study import Study
 
-DATA = {"name": "blobs.csv", "kind": "table", "task": "classification", "target": "kind", "count": 240, "notes": []}
+DATA = {
+    "name": "blobs.csv",
+    "kind": "table",
+    "task": "classification",
+    "target": "kind",
+    "count": 240,
+    "notes": [],
+}
 SPLIT = {"train": 156, "val": 36, "test": 48, "method": "stratified"}
 
 

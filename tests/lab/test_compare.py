@@ -20,11 +20,17 @@ from vademecum.lab.study import seconds_of
 from ._outcomes import outcome, study
 
 ARMS = (Arm(("norm=batch",)), Arm(("norm=layer",)), Arm(("norm=none",)))
-SCORES = {0: [0.80, 0.82, 0.78, 0.81, 0.79], 1: [0.81, 0.82, 0.77, 0.82, 0.80], 2: [0.60, 0.62, 0.57, 0.61, 0.60]}
+SCORES = {
+    0: [0.80, 0.82, 0.78, 0.81, 0.79],
+    1: [0.81, 0.82, 0.77, 0.82, 0.80],
+    2: [0.60, 0.62, 0.57, 0.61, 0.60],
+}
 
 
 def plan_of(**changes) -> ComparePlan:
-    return ComparePlan(Recipe(), **{"arms": ARMS, "seeds": (0, 1, 2, 3, 4), "fingerprint": "f" * 64, **changes})
+    return ComparePlan(
+        Recipe(), **{"arms": ARMS, "seeds": (0, 1, 2, 3, 4), "fingerprint": "f" * 64, **changes}
+    )
 
 
 def outcomes_of(scores=SCORES):
@@ -219,13 +225,21 @@ def test_the_page_tells_it_all_and_loads_nothing(written) -> None:
     found = Ids(page)
     assert len(found.ids) == len(set(found.ids))
     assert {link[1:] for link in found.links if not link.startswith("#paper-nadeau")} <= set(found.ids)
-    for words in ("norm=none is", "points worse than norm=batch", "&lt;it&gt; became nan", "search-edge", "1,000"):
+    for words in (
+        "norm=none is",
+        "points worse than norm=batch",
+        "&lt;it&gt; became nan",
+        "search-edge",
+        "1,000",
+    ):
         assert words in page
     assert page.count("<svg") == 2 + 3 + 3  # arms and differences, curves, tuning
 
 
 def test_going_on_with_what_is_done_changes_nothing(written) -> None:
-    before = {p.name: p.read_bytes() for p in written.folder.iterdir() if p.suffix in {".csv", ".json", ".html"}}
+    before = {
+        p.name: p.read_bytes() for p in written.folder.iterdir() if p.suffix in {".csv", ".json", ".html"}
+    }
     compare(resume=written.folder)
     assert before == {name: (written.folder / name).read_bytes() for name in before}
 

@@ -162,13 +162,17 @@ def _context() -> Any:
 
 
 def _child(sender: Connection, recipe: str, scratch: str, test: bool, fingerprint: str) -> None:
-    """Run a trial and send its outcome."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker hears Ctrl-C and decides
+    """Run a trial and send its outcome; where a signal came, the worker has heard it too and decides."""
+    from .fit import Interrupted
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_the_worker(scratch)
     try:
         found = run(Recipe.from_toml(recipe), Path(scratch), test=test, fingerprint=fingerprint)
     except InputError as error:
         found = {"refused": str(error)}
+    except Interrupted as ended:
+        os._exit(128 + ended.signal)
     sender.send_bytes(json.dumps(found).encode())
 
 

@@ -14,8 +14,8 @@ Pitfalls: a mask that is drawn at every step is another technique. The layer's p
     dicts have that prefix. On a GPU, cuDNN gathers the dropped weights anew in each pass, and says so in a warning.
 Claim: on 500 digits with 30 % random labels, weight drop in the two larger layers lowers the test error by more than
     a quarter.
-Peer: fastai's WeightDropout and awd-lstm-lm's WeightDrop (compared by reading): they take the parameter out of the
-    layer and set a tensor in its place; ours replaces it for the duration of a call.
+Peer: fastai's WeightDropout (compared by reading): it takes the parameter out of the layer and sets a tensor in its
+    place; ours replaces it for the duration of a call.
 
 References:
     wan2013regularization: section 3.
