@@ -77,6 +77,11 @@ def test_torchs_schedulers_agree(ours, theirs):
     assert_close(rates(by_lambda(ours), 41), rates(theirs, 41), rtol=1e-12, atol=1e-12)
 
 
+def test_torchs_cosine_climbs_again_after_its_end():
+    assert_close(rates(lambda o: lr_scheduler.CosineAnnealingLR(o, 10), 21)[10::10], [0.0, 2.0])
+    assert_close(rates(by_lambda(cosine_annealing(10)), 21)[10::10], [0.0, 0.0])
+
+
 @pytest.mark.parametrize("anneal", ["cosine", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
 def test_torchs_one_cycle_agrees_at_its_own_places(anneal, three_phase):

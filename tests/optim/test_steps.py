@@ -243,6 +243,11 @@ def test_nets_whose_paths_cannot_be_read_are_refused(model, message):
         path_coefficients(model)
 
 
+def test_path_sgd_takes_no_other_parameters():
+    with pytest.raises(ValueError, match="the parameters of its model and no others"):
+        PathSGD(net(), 0.1).add_param_group({"params": [torch.zeros(1)]})
+
+
 def test_plain_descent_does_not_commute_with_rescaling():
     """What Path-SGD's law says is not true of SGD: the two nets are the same function before the step, not after."""
     ends = []

@@ -6,10 +6,9 @@ one has long slowed down.
 $$ c_t = c_{t-1} + g_t^2, \qquad x_t = x_{t-1} - \eta \frac{g_t}{\sqrt{c_t} + \epsilon} $$
 
 Also called: AdaGrad, adaptive subgradient method.
-Departures: the paper adds delta inside the matrix to the root, as here eps, and sets no figure; course notes take
-    1e-8. Torch adds eps outside the root, with 1e-10 as its default, and lets the sum start at
-    initial_accumulator_value, 0. Its weight decay is added to the gradient before it is squared, and lr_decay divides
-    the rate by a further $1 + t \cdot$ lr_decay.
+Departures: the paper gives no figure for eps, which it adds to the root as torch does; course notes take 1e-8, torch's
+    default is 1e-10. In torch the sum may start at an initial_accumulator_value above 0, weight decay is added to the
+    gradient before it is squared, and lr_decay divides the rate by a further $1 + t \cdot$ lr_decay.
 Pitfalls: the rate only falls; a net that is not convex may stop before it arrives. The first step is the rate times
     the sign of the gradient, however small that is.
 Claim: weights whose features appear in 2 examples of 100 are learned to within a tenth in fewer than three quarters

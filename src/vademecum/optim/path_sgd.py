@@ -169,10 +169,23 @@ class PathSGD(Optimizer):
         super().__init__(parameters, {"lr": lr, "p": p, "foreach": foreach, "fused": fused})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            **super().__getstate__(),
-            "_chain": self._chain,
-        }  # torch copies and pickles its own parts only
+        # Torch copies and pickles its own parts only.
+        return {**super().__getstate__(), "_chain": self._chain}
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take the parameters of the chain, once; others have no paths.
+
+        Args:
+            param_group: of the constructor.
+
+        Raises:
+            ValueError: there is a group already.
+        """
+        if self.param_groups:
+            raise ValueError(
+                "PathSGD takes the parameters of its model and no others; give them an optimizer of their own."
+            )
+        super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
