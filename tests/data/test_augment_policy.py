@@ -256,6 +256,8 @@ def test_policies_nest():
 
 
 def test_refusals():
+    with pytest.raises(TypeError, match="'c' is none; a line is read by"):
+        Policy("crop:4")
     with pytest.raises(ValueError, match="batch of images"):
         Policy.parse("flip")(images(3, 8, 8))
     with pytest.raises(ValueError, match="fitted before it is used"):

@@ -147,8 +147,8 @@ def read_step(text: str, *, max_value: float | None) -> tuple[str, dict[str, obj
     return name, values, float(share)
 
 
-def built(name: str, values: Mapping[str, object], text: str) -> nn.Module:
-    """Make a step.
+def built(name: str, values: Mapping[str, object], text: str, *, p: float | None = None) -> nn.Module:
+    """Make a step, with a probability for each example where it takes one.
 
     Returns:
         The step.
@@ -156,8 +156,10 @@ def built(name: str, values: Mapping[str, object], text: str) -> nn.Module:
     Raises:
         InputError: its arguments are refused; the message says where they stand.
     """
+    entry = ENTRIES[name]
+    chance = {} if p is None or not entry.chance else {entry.chance: p}
     try:
-        return ENTRIES[name].build(**values)
+        return entry.build(**values, **chance)
     except (ValueError, TypeError) as reason:
         raise InputError(f"{text!r}: {reason}") from reason
 
@@ -202,7 +204,7 @@ def show_step(step: nn.Module, *, share: float | None = None) -> str:
     own = getattr(step, entry.chance) if entry.chance else 1.0
     line = ":".join([name, *parts])
     _, values, _ = read_step(line, max_value=None)
-    again = built(name, values | ({entry.chance: own} if entry.chance else {}), line)
+    again = built(name, values, line, p=own)
     unsaid = [key for key, value in settings(step).items() if settings(again)[key] != value]
     if unsaid or (share is not None and own != 1):
         raise ValueError(

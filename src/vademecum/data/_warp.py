@@ -202,9 +202,7 @@ def windows(x: Tensor, top: Tensor, left: Tensor, size: Sequence[int]) -> Tensor
         (B, C, h, w), a copy.
     """
     h, w = size
-    if (
-        x.device.type == "cpu" and x[:1].numel() > LARGE
-    ):  # long copies: one after another is faster than an index
+    if x.device.type == "cpu" and x[:1].numel() > LARGE:
         cut = zip(x.unbind(), top.tolist(), left.tolist(), strict=True)
         return torch.stack([image[:, i : i + h, j : j + w] for image, i, j in cut])
     views = x.unfold(2, h, 1).unfold(3, w, 1)  # (B, C, rows, columns, h, w) without a copy

@@ -147,6 +147,9 @@ class Policy(nn.Module):
     Args:
         steps: augmentations, in order.
 
+    Raises:
+        TypeError: a step is no module.
+
     Example:
         >>> policy = Policy.parse("flip@1,translate:0,drop:0.5@0")
         >>> policy(torch.tensor([[[[1.0, 2.0]]]]))
@@ -157,6 +160,10 @@ class Policy(nn.Module):
 
     def __init__(self, steps: Iterable[nn.Module]) -> None:
         super().__init__()
+        steps = list(steps)
+        for step in steps:
+            if not isinstance(step, nn.Module):
+                raise TypeError(f"steps must be modules: {step!r} is none; a line is read by Policy.parse.")
         self.steps = nn.ModuleList(steps)
 
     @classmethod
@@ -185,12 +192,10 @@ class Policy(nn.Module):
             read = [read_step(one.strip(), max_value=max_value) for one in part.split("|")]
             if len(read) == 1:
                 name, values, share = read[0]
-                if share is not None and ENTRIES[name].chance:
-                    values = {**values, ENTRIES[name].chance: share}
-                step = built(name, values, part.strip())
-                steps.append(
-                    OneOf([step], [share]) if share is not None and not ENTRIES[name].chance else step
-                )
+                step = built(name, values, part.strip(), p=share)
+                if share is not None and not ENTRIES[name].chance:
+                    step = OneOf([step], [share])
+                steps.append(step)
                 continue
             shares = [share for _, _, share in read]
             left = 1 - sum(share for share in shares if share is not None)
@@ -200,12 +205,7 @@ class Policy(nn.Module):
                     f"{1 - left:g}; lower them."
                 )
             each = max(left, 0.0) / max(1, shares.count(None))
-            sure = [
-                built(
-                    name, values | ({ENTRIES[name].chance: 1.0} if ENTRIES[name].chance else {}), part.strip()
-                )
-                for name, values, _ in read
-            ]
+            sure = [built(name, values, part.strip(), p=1.0) for name, values, _ in read]
             steps.append(OneOf(sure, [each if share is None else share for share in shares]))
         return cls(steps)
 
