@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -129,7 +130,8 @@ def wait_for_outcomes(folder: Path, count: int) -> None:
     while time.monotonic() < give_up:
         time.sleep(0.2)
         if (folder / "facts.json").exists():
-            with sqlite3.connect(f"file:{folder / 'trials.sqlite3'}?mode=ro", uri=True) as database:
+            address = f"file:{folder / 'trials.sqlite3'}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True)) as database:
                 found = database.execute("select count(*) from trial_user_attributes where key = 'outcome'")
                 if found.fetchone()[0] >= count:
                     return

@@ -1,9 +1,9 @@
 """Of eight learning rates drawn log-uniformly the best is better than the best of eight drawn uniformly, on average.
 
-Protocol: the digits, 600 to train on and 1197 to choose by; a perceptron of widths 64, 32 and 10; two epochs of plain
-descent in batches of 32. Eight rates between 1e-6 and 10 are drawn log-uniformly and eight uniformly, and the best
-accuracy of each eight is taken, which flatters both alike. The mean over ten repeats counts; a single repeat may go
-either way, when a uniform draw happens to fall low.
+Protocol: the digits, 600 to train on and 1197 to choose by; a perceptron of widths 64, 32 and 10; two epochs of
+descent with momentum 0.9 in batches of 32. Eight rates between 1e-6 and 10 are drawn log-uniformly and eight
+uniformly, and the best accuracy of each eight is taken, which flatters both alike. The mean over twenty repeats counts;
+a single repeat may go either way, when a uniform draw happens to fall low.
 
 Source: Bengio 2012, section 3.3; Bergstra and Bengio 2012, section 4 (learning rates drawn geometrically).
 """
@@ -17,7 +17,7 @@ from vademecum.search import Range, random_search
 from ._digits import accuracy, digits, mlp, seeded, train
 from ._outcome import Outcome
 
-LOW, HIGH, TRIES, REPEATS = 1e-6, 10.0, 8, 10
+LOW, HIGH, TRIES, REPEATS = 1e-6, 10.0, 8, 20
 
 
 def claim(seed: int) -> Outcome:
@@ -40,7 +40,7 @@ def claim(seed: int) -> Outcome:
                 found = []
                 for rate in rates:
                     torch.manual_seed(REPEATS * seed + repeat)  # the same start for every rate
-                    net = train(mlp(64, 32, 10), data.x, data.y, epochs=2, learning_rate=rate)
+                    net = train(mlp(64, 32, 10), data.x, data.y, epochs=2, learning_rate=rate, momentum=0.9)
                     found.append(accuracy(net, data.test_x, data.test_y))
                 best[name].append(max(found))
     measured = {f"best of {TRIES}, {name}": fmean(values) for name, values in best.items()}

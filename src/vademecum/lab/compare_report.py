@@ -122,10 +122,11 @@ def _lead(study: Study, plan: ComparePlan, result: Mapping[str, Any]) -> str:
     sure = sum(d["significant"] for d in found)
     least = points(min(d["detectable"] for d in found), result["metric"])
     unit = " points" if result["metric"] == "accuracy" else " in R²"
-    stand = (
-        f"{sure} of {len(found)} difference{'s' if len(found) > 1 else ''} stand{'s' if sure == 1 else ''}"
-    )
-    return f"{start} {stand} after correction. Differences below about {least}{unit} would probably have been missed."
+    if len(found) == 1:
+        stand = "The difference stands." if sure else "The difference may be chance."
+    else:
+        stand = f"{sure} of {len(found)} differences {'stands' if sure == 1 else 'stand'} after correction."
+    return f"{start} {stand} Differences below about {least}{unit} would probably have been missed."
 
 
 def _banner(plan: ComparePlan, result: Mapping[str, Any]) -> str:
