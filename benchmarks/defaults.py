@@ -16,7 +16,7 @@ from statistics import fmean
 
 import numpy as np
 
-IMAGES = ("digits", "digits_300", "patches")
+IMAGES = ("digits_300", "patches", "digits")  # the long runs last
 SEEDS = {"digits": 3}  # five for all others
 
 NEIGHBORS = (
@@ -90,10 +90,10 @@ def _images(folder: Path, draw: np.random.Generator) -> None:
     for name in ("china", "flower"):
         photo = datasets.load_sample_image(f"{name}.jpg")
         (folder / "patches" / name).mkdir(parents=True, exist_ok=True)
-        places = [(i, j) for i in range(0, 416, 16) for j in range(0, 640, 16)]  # patches that do not overlap
+        places = [(i, j) for i in range(0, 424, 8) for j in range(0, 640, 8)]  # patches that do not overlap
         for number in draw.permutation(len(places))[:300]:
             i, j = places[number]
-            Image.fromarray(photo[i : i + 16, j : j + 16]).save(folder / "patches" / name / f"{number}.png")
+            Image.fromarray(photo[i : i + 8, j : j + 8]).save(folder / "patches" / name / f"{number}.png")
 
 
 def one(job: tuple[str, dict[str, object], str, int, str]) -> str:
@@ -128,7 +128,7 @@ def main(folder: Path) -> None:
             settings = tuple(s for s in settings if not s.startswith("label_smoothing"))
         for seed in range(SEEDS.get(name, 5)):
             jobs += [(name, start, s, seed, str(folder)) for s in settings if (name, s, seed) not in known]
-    jobs.sort(key=lambda job: (job[0] == "digits", job[3]))  # the long ones last
+    jobs.sort(key=lambda job: (IMAGES.index(job[0]) + 1 if job[0] in IMAGES else 0, job[3]))
     with multiprocessing.get_context("spawn").Pool(2) as pool, lines.open("a") as file:
         for number, line in enumerate(pool.imap_unordered(one, jobs), start=1):
             file.write(line + "\n")
