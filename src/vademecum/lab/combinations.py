@@ -72,6 +72,10 @@ def _contradictions(recipe: "Recipe") -> list[tuple[bool, str]]:
             "snapshots leave a minimum again and again: that is no way to keep what was pretrained; take ensemble=1.",
         ),
         (
+            recipe.norm == "weight" and str(recipe.dropout).partition(":")[0] in {"targeted", "weight"},
+            f"norm=weight and dropout={recipe.dropout} both take the weights' place: choose one of the two.",
+        ),
+        (
             recipe.accumulate > recipe.batch_size,
             f"a batch must hold an example for each of its parts: batch_size={recipe.batch_size}, "
             f"accumulate={recipe.accumulate}; take fewer parts.",

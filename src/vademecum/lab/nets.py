@@ -16,7 +16,7 @@ from vademecum._torch.modes import evaluating
 from vademecum.losses import temperature_scaled
 from vademecum.nn.activation import activation
 from vademecum.nn.init import initialize_
-from vademecum.nn.norm import group_count
+from vademecum.nn.norm import group_count, init_weight_norm_, weight_norm
 
 from .parts import Dropping, dropping
 from .recipe import Recipe
@@ -27,6 +27,7 @@ CNN_WIDTH = 32  # channels of the first stage; each further stage has twice as m
 CNN_MOST = 256
 MLP_LEAST, MLP_MOST = 64, 256  # units of a hidden layer
 HEAD_GAIN = 0.1
+_BIASED = ("none", "weight")  # norms that leave room for a bias
 
 
 class Rescale(nn.Module):
@@ -95,6 +96,8 @@ def build(recipe: Recipe, inputs: Tensor, *, num_outputs: int, num_examples: int
     if heads:
         _initialize(net, heads, recipe, inputs)
         _equip(net, heads, dropping(recipe.dropout, num_examples))
+        if recipe.norm == "weight":
+            _normalize_weights(net, heads, None if recipe.init == "torch" else inputs)
     _try(net, inputs, num_outputs, name=recipe.model)
     return net
 
@@ -195,7 +198,7 @@ def mlp(input_shape: tuple[int, ...], num_outputs: int, *, recipe: Recipe, num_e
         )
     parts: list[nn.Module] = []
     for before in (features, width):
-        parts += [nn.Linear(before, width, bias=recipe.norm == "none")]
+        parts += [nn.Linear(before, width, bias=recipe.norm in _BIASED)]
         parts += [*_norm(recipe.norm, width, images=False), activation(recipe.activation)]
         parts += [] if drop.units is None else [drop.units(width)]
     head = nn.Linear(width, num_outputs)
@@ -240,7 +243,7 @@ def cnn(
         parts += [nn.MaxPool2d(2)] if stage else []
         for _ in range(2):
             step = stride if not parts else 1
-            parts += [nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm == "none")]
+            parts += [nn.Conv2d(channels, width, 3, stride=step, padding=1, bias=recipe.norm in _BIASED)]
             parts += [*_norm(recipe.norm, width, images=True), activation(recipe.activation)]
             channels = width
         parts += [] if drop.maps is None else [drop.maps(width)]
@@ -251,7 +254,7 @@ def cnn(
 
 def _norm(name: str, width: int, *, images: bool) -> list[nn.Module]:
     """The layer of a norm's slug. Over images, layer norm is group norm with one group: all units of an example."""
-    if name == "none":
+    if name in _BIASED:
         return []
     if name == "batch":
         return [nn.BatchNorm2d(width) if images else nn.BatchNorm1d(width)]
@@ -260,6 +263,15 @@ def _norm(name: str, width: int, *, images: bool) -> list[nn.Module]:
     if name == "layer":
         return [nn.GroupNorm(1, width) if images else nn.LayerNorm(width)]
     return [nn.GroupNorm(group_count(width, at_most=min(32, width // 4)), width)]
+
+
+def _normalize_weights(net: nn.Module, heads: Sequence[nn.Module], inputs: Tensor | None) -> None:
+    """Give the hidden layers weight normalization, and its start from data where there are some."""
+    for path, part in list(net.named_modules()):
+        if isinstance(part, nn.Linear | nn.Conv2d) and part not in heads:
+            net.set_submodule(path, weight_norm(part))
+    if inputs is not None:
+        init_weight_norm_(net, inputs, std=None)
 
 
 def _equip(net: nn.Module, heads: Sequence[nn.Module], drop: Dropping) -> None:

@@ -33,7 +33,7 @@ from .parts import (
 __all__ = ["Recipe"]
 
 
-NORMS = ("batch", "group", "instance", "layer", "none")
+NORMS = ("batch", "group", "instance", "layer", "weight", "none")
 INITS = (*POLICIES, "torch")
 ORDERS = ("reshuffle", "stratified", "once", "none")
 SCENARIOS = ("auto", "small_similar", "large_similar", "small_different", "large_different")
