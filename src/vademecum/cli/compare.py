@@ -10,17 +10,24 @@ import typer
 from vademecum._core.errors import InputError
 
 from ._say import AsJson, say_json
-from .fit import _data_and_settings, _end, _text
+from ._training import (
+    Budget,
+    Data,
+    Epochs,
+    Group,
+    Join,
+    Storage,
+    Target,
+    Time,
+    Workers,
+    data_and_settings,
+    end,
+    text_of,
+)  # fmt: skip
 
 
 def compare(
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[DATA]",
-            help="digits, a folder with one sub-folder of images for each class, or a CSV, TSV or Parquet file.",
-        ),
-    ] = None,
+    data: Data = None,
     vary: Annotated[
         list[str],
         typer.Option(
@@ -44,34 +51,20 @@ def compare(
     every_pair: Annotated[
         bool, typer.Option("--every-pair", help="Compare all pairs, not each arm with the first alone.")
     ] = False,
-    budget: Annotated[
-        str, typer.Option(metavar="10m", help="Begin no trial that would probably end later: 90s, 10m, 2h.")
-    ] = "",
-    workers: Annotated[int, typer.Option(metavar="N", help="Processes on this machine.")] = 1,
-    storage: Annotated[
-        str,
-        typer.Option(
-            metavar="URL", help="Where trials are kept, such as postgresql://host/db; others can join."
-        ),
-    ] = "",
-    join: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Work on a study that another machine has begun in --storage."),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Table: the column to predict.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Table: equal values of this column stay in one part.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Table: train on the past and test on the future of this column.")
-    ] = None,
+    budget: Budget = "",
+    workers: Workers = 1,
+    storage: Storage = "",
+    join: Join = None,
+    target: Target = None,
+    group: Group = None,
+    time: Time = None,
     model: Annotated[
         str | None, typer.Option(metavar="mlp|cnn|FILE:FUNCTION", help="The net of all arms.")
     ] = None,
     set_: Annotated[
         list[str], typer.Option("--set", metavar="NAME=VALUE", help="Recipe fields that all arms share.")
     ] = [],  # noqa: B006
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training part at most.")] = None,
+    epochs: Epochs = None,
     seed: Annotated[int | None, typer.Option(help="The first seed.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="The recipe.toml that all arms share.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a comparison.")] = None,
@@ -84,7 +77,7 @@ def compare(
 
     Every arm gets every seed. Differences are taken seed by seed; their intervals allow for splits that overlap, and
     p-values are corrected for their number. --budget ends early, and then only seeds that all arms have finished count.
-    Ctrl-C stops and keeps every trial that came out; --resume goes on. Needs pip install 'vademecum[search]'.
+    Ctrl-C stops and keeps every trial that came out; --resume goes on. Needs the extra search of vademecum.
 
     Exit code 0: done; 2: unusable input; 130 or 143: stopped by Ctrl-C or a termination, and resumable.
 
@@ -98,7 +91,7 @@ def compare(
     from vademecum.lab.study import seconds_of
     from vademecum.lab.trials import without_password
 
-    place, more = _data_and_settings(data or [], [*set_])
+    place, more = data_and_settings(data or [], [*set_])
     named = {
         "data": place, "target": target, "group": group, "time": time, "model": model, "epochs": epochs, "seed": seed,
     }  # fmt: skip
@@ -128,7 +121,7 @@ def compare(
             )
         chosen = None
         if resume is None:
-            start = Recipe() if recipe is None else Recipe.from_toml(_text(recipe))
+            start = Recipe() if recipe is None else Recipe.from_toml(text_of(recipe))
             chosen = start.changed(changes).with_settings(more)
         found = run(
             chosen, vary, seeds=seeds or 5, tune=tune or "", tries=tries or 7, every_pair=every_pair, budget=budget,
@@ -136,6 +129,6 @@ def compare(
             command=shlex.join(["vade", *map(without_password, sys.argv[1:])]),
         )  # fmt: skip
     except (InputError, Interrupted) as error:
-        _end(error)
+        end(error)
     if as_json:
         say_json({"folder": str(found.folder), "report": str(found.report), "result": found.result})

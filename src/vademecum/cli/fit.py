@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -12,23 +12,14 @@ from vademecum._core.errors import InputError
 
 from ._processes import asked_of_launcher, launch
 from ._say import AsJson, say, say_json
+from ._training import Data, Epochs, Group, Target, Time, data_and_settings, end, speaks, text_of
 
 
 def fit(
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[DATA]",
-            help="digits, a folder with one sub-folder of images for each class, or a CSV, TSV or Parquet file.",
-        ),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Table: the column to predict.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Table: equal values of this column stay in one part.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Table: train on the past and test on the future of this column.")
-    ] = None,
+    data: Data = None,
+    target: Target = None,
+    group: Group = None,
+    time: Time = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="mlp|cnn|FILE:FUNCTION", help="The net, or your function that makes one."),
@@ -41,7 +32,7 @@ def fit(
             help="Recipe fields, such as --set norm=group augment=crop,flip regularize=max_norm:3; see --fields.",
         ),
     ] = [],  # noqa: B006
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training part at most.")] = None,
+    epochs: Epochs = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Repeat a run: the recipe.toml of its folder.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
@@ -89,7 +80,7 @@ def fit(
 
         say(fields_page())
         return
-    place, more = _data_and_settings(data or [], set_)
+    place, more = data_and_settings(data or [], set_)
     if "WORLD_SIZE" not in os.environ and (count := processes or asked_of_launcher()) != 1:
         raise typer.Exit(launch(count, sys.argv[1:]))
     named = {
@@ -112,7 +103,7 @@ def fit(
     if resume is None:
         from vademecum.lab.pretrained import net_fields
 
-        start = Recipe() if recipe is None else Recipe.from_toml(_text(recipe))
+        start = Recipe() if recipe is None else Recipe.from_toml(text_of(recipe))
         if from_ is not None:
             start = start.changed(net_fields(from_))
         chosen = start.changed({**changes, **Recipe.settings(more)})
@@ -126,44 +117,8 @@ def fit(
             chosen, out=out, resume=resume, console=Console(None if as_json else sys.stdout), command=command
         )
     except (InputError, Interrupted) as error:
-        _end(error)
-    if as_json and _speaks():
+        end(error)
+    if as_json and speaks():
         say_json({
             "run": str(result.folder.path), "report": str(result.report), "evaluation": result.evaluation.to_dict(),
         })  # fmt: skip
-
-
-def _data_and_settings(words: list[str], settings: list[str]) -> tuple[str | None, list[str]]:
-    """Tell the data from the settings: in ``--set norm=group dropout=0.5`` the second one comes as a word by itself."""
-    more = [word for word in words if settings and "=" in word and not os.path.exists(word)]
-    data = [word for word in words if word not in more]
-    if len(data) > 1:
-        raise InputError(
-            f"there is one place of data: {', '.join(map(repr, data))} came; name one file or folder."
-        )
-    return (data[0] if data else None), [*settings, *more]
-
-
-def _speaks() -> bool:
-    """Whether this is the first of the processes that a launcher has started, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _end(error: Exception) -> NoReturn:
-    """End with the exit code of an error, said by the first process alone."""
-    from vademecum.lab import Interrupted
-
-    if isinstance(error, InputError) and _speaks():
-        raise error
-    if _speaks():
-        typer.echo(f"vade: {error}", err=True)
-    raise typer.Exit(128 + error.signal if isinstance(error, Interrupted) else 2) from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the recipe must be a readable file: {path}: {error}; name the recipe.toml of a run."
-        ) from None
