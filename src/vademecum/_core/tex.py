@@ -18,7 +18,7 @@ _LETTERS = {
     "ne": "≠", "approx": "≈", "sim": "~", "propto": "∝", "in": "∈", "notin": "∉", "subset": "⊂", "cup": "∪", "cap": "∩",
     "to": "→", "rightarrow": "→", "leftarrow": "←", "Rightarrow": "⇒", "mapsto": "↦", "iff": "⇔", "Leftrightarrow": "⇔",
     "forall": "∀", "exists": "∃", "pm": "±", "mp": "∓", "ldots": "…", "cdots": "⋯", "dots": "…", "lfloor": "⌊",
-    "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "mid": "|", "lVert": "‖", "rVert": "‖",
+    "rfloor": "⌋", "lceil": "⌈", "bmod": "mod", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "mid": "|", "lVert": "‖", "rVert": "‖",
     "Vert": "‖", "|": "‖", "perp": "⊥", "top": "ᵀ", "star": "*", "ast": "*", "ll": "≪", "gg": "≫", "equiv": "≡",
     "div": "÷", "prime": "′", "emptyset": "∅", "setminus": "∖", "lvert": "|", "rvert": "|", "land": "∧", "lor": "∨",
     "Re": "Re", "Im": "Im", "hbar": "ħ",
@@ -99,7 +99,7 @@ def _convert(tex: str, position: int, until: str) -> tuple[str, int]:
 
 
 def _argument(tex: str, position: int) -> tuple[str, int]:
-    while position < len(tex) and tex[position] == " ":
+    while position < len(tex) and tex[position] in " \n":
         position += 1
     if position >= len(tex):
         return "", position
