@@ -18,10 +18,10 @@ _LETTERS = {
     "ne": "≠", "approx": "≈", "sim": "~", "propto": "∝", "in": "∈", "notin": "∉", "subset": "⊂", "cup": "∪", "cap": "∩",
     "to": "→", "rightarrow": "→", "leftarrow": "←", "Rightarrow": "⇒", "mapsto": "↦", "iff": "⇔", "Leftrightarrow": "⇔",
     "forall": "∀", "exists": "∃", "pm": "±", "mp": "∓", "ldots": "…", "cdots": "⋯", "dots": "…", "lfloor": "⌊",
-    "rfloor": "⌋", "lceil": "⌈", "bmod": "mod", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "mid": "|", "lVert": "‖", "rVert": "‖",
+    "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "mid": "|", "lVert": "‖", "rVert": "‖",
     "Vert": "‖", "|": "‖", "perp": "⊥", "top": "ᵀ", "star": "*", "ast": "*", "ll": "≪", "gg": "≫", "equiv": "≡",
     "div": "÷", "prime": "′", "emptyset": "∅", "setminus": "∖", "lvert": "|", "rvert": "|", "land": "∧", "lor": "∨",
-    "Re": "Re", "Im": "Im", "hbar": "ħ",
+    "Re": "Re", "Im": "Im", "hbar": "ħ", "bmod": "mod",
 }  # fmt: skip
 _SPACES = {
     "quad": "   ", "qquad": "     ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "\\": "\n", "displaystyle": "",
