@@ -15,6 +15,7 @@ from vademecum.search import Choice, Range, parse_prior
         ("int:1..8", Range(low=1, high=8, whole=True)),
         ("logint:16..512", Range(low=16, high=512, log=True, whole=True)),
         ("a, b", Choice(("a", "b"))),
+        ("none, max_norm:2, l1", Choice(("none", "max_norm:2", "l1"))),
     ],
 )
 def test_what_is_typed_is_read(text, prior) -> None:

@@ -256,11 +256,13 @@ def parse_prior(text: str) -> Prior:
     Example:
         >>> parse_prior("logint:16..512")
         Range(low=16, high=512, log=True, whole=True)
-        >>> parse_prior("relu,gelu")
-        Choice(options=('relu', 'gelu'))
+        >>> parse_prior("none,max_norm:3")
+        Choice(options=('none', 'max_norm:3'))
     """
     scale, colon, ends = text.partition(":")
-    if not colon:
+    if not colon or (
+        "," in text and scale.strip() not in _SCALES
+    ):  # a word may have a colon: none,max_norm:3
         return Choice(tuple(word.strip() for word in text.split(",")))
     low, dots, high = ends.partition("..")
     options = _SCALES.get(scale.strip())
