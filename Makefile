@@ -39,8 +39,10 @@ fit: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m 'not slow and not peer and not nightly' --skips 0
 
+# Claims compute, one a core; what kills processes and counts seconds runs alone.
 slow: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'slow and not peer and not nightly' --skips 0
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m 'slow and not peer and not nightly' --skips 0 tests/test_claims.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'slow and not peer and not nightly' --skips 0 --ignore tests/test_claims.py
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -67,6 +69,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fit_step.py
 	$(BIN)/python benchmarks/fit_digits.py
 	$(BIN)/python benchmarks/fit_tables.py
+	$(BIN)/python benchmarks/optimizers.py
 
 clean:
 	rm -rf .venv .venv-peers .cache dist build
