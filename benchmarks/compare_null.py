@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from _record import record
 
-from vademecum.lab.loop import Loop, predict
+from vademecum.lab.examples import predict
+from vademecum.lab.loop import Loop
 from vademecum.lab.prepare import prepare
 from vademecum.lab.recipe import Recipe
 from vademecum.lab.statistics import differences
