@@ -9,6 +9,7 @@ from vademecum._core.cards import all_cards
 from vademecum._core.errors import InputError
 from vademecum.lab import Recipe
 from vademecum.lab import parts as parts_module
+from vademecum.lab.assemble import Blueprint
 from vademecum.lab.fields_page import fields_page
 from vademecum.lab.parts import Kind
 
@@ -141,3 +142,11 @@ def test_defaults_are_those_of_the_shelf() -> None:
             known = theirs.get(argument.name)
             if known is not None and known.default is not known.empty:
                 assert argument.default == known.default, (name, part_name, argument.name)
+
+
+def test_whitening_that_would_not_fit_into_memory_is_refused_with_a_way_out() -> None:
+    blueprint = Blueprint(Recipe(preprocess="zca"), "images", (3, 224, 224), (), 10, 1000)
+    with pytest.raises(
+        InputError, match=r"150528 x 150528.*they take.*take fewer features first.*dim=1.*smaller"
+    ):
+        blueprint.preprocessing()

@@ -157,7 +157,7 @@ class Console:
             found: what ``run.json`` keeps of it.
         """
         why = found.get("temperature_reason")
-        self.heading("calibrate", f"temperature {found['temperature']:.3g}" + (f": {why}" if why else ""))
+        self.heading("scale", f"temperature {found['temperature']:.3g}" + (f": {why}" if why else ""))
 
     def transferred(self, facts: Mapping[str, Any] | None) -> None:
         """Say from what the run starts, and what is trained again.
