@@ -125,7 +125,8 @@ class Loop:
         self._learned = nn.ModuleList([objective.loss_of.learned, *(r.learned for r in self._regularizers)])
         self._learned.to(train.y.device)
         self._snapshots: Snapshots | None = None
-        for choice in ENSEMBLE.read(str(recipe.ensemble)) if isinstance(recipe.ensemble, str) else ():
+        if isinstance(recipe.ensemble, str):
+            (choice,) = ENSEMBLE.read(recipe.ensemble)
             self._snapshots = choice.make(total)
         self._stepper = Stepper(
             model, recipe, rate=rate, total_steps=total, regularizers=self._regularizers,
