@@ -91,7 +91,10 @@ class Blueprint:
         try:
             scale = scalers(self.recipe.preprocess, self.shape if images else (len(numeric),))
         except ValueError as error:
-            raise InputError(f"preprocess={self.recipe.preprocess} must be possible: {error}") from error
+            smaller = " In a recipe: preprocess=zca_channels, or a smaller image_size." if images else ""
+            raise InputError(
+                f"preprocess={self.recipe.preprocess} must be possible: {error}{smaller}"
+            ) from error
         return scale if images else TableEncoder(self.features, scale=scale)
 
     def net(self, preprocess: nn.Module, x: Tensor, *, seed: int, init: str = "") -> nn.Module:
