@@ -110,6 +110,7 @@ def fit(
 
     from vademecum.lab import Console, Interrupted
     from vademecum.lab import fit as run
+    from vademecum.lab.surroundings import leave_processes
 
     command = shlex.join(["vade", *sys.argv[1:]])
     try:
@@ -118,6 +119,8 @@ def fit(
         )
     except (InputError, Interrupted) as error:
         end(error)
+    finally:
+        leave_processes()
     if as_json and speaks():
         say_json({
             "run": str(result.folder.path), "report": str(result.report), "evaluation": result.evaluation.to_dict(),

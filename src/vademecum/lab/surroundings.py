@@ -15,7 +15,7 @@ from vademecum._torch.streams import same_streams
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["catch_signals", "make_accelerator", "on_main", "reproducible"]
+__all__ = ["catch_signals", "leave_processes", "make_accelerator", "on_main", "reproducible"]
 
 T = TypeVar("T")
 
@@ -70,6 +70,15 @@ def make_accelerator() -> "Accelerator":
             "in the checkpoint; launch with --multi_gpu or --cpu in place of it."
         )
     return accelerator
+
+
+def leave_processes() -> None:
+    """Leave the group of processes before the interpreter ends: its threads must not outlive what they stand on.
+
+    Without this a process that has done all its work may still abort on the way out.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager
