@@ -47,6 +47,17 @@ def test_the_first_member_is_the_run_without_an_ensemble(blobs, tmp_path) -> Non
             torch.testing.assert_close(two[name.replace("net.", "net.members.0.")], tensor, rtol=0, atol=0)
 
 
+def test_each_member_learns_a_precision_of_its_own(line) -> None:
+    prepared = prepare(Recipe(data=str(line), target="price", loss="gaussian", ensemble=2))
+    first, second = (prepared.member(number).objective.loss_of.learned for number in range(2))
+    assert first is not second
+    with torch.no_grad():
+        next(first.parameters()).add_(1.0)
+    output = target = torch.zeros(3)
+    losses = [prepared.member(number).objective.loss(output, target).item() for number in range(2)]
+    assert losses[0] < losses[1]  # half the logarithm of the precision less
+
+
 def test_in_regression_the_mean_answers(line, tmp_path) -> None:
     recipe = Recipe(data=str(line), target="price", epochs=2, learning_rate=0.01, ensemble=2)
     fit(recipe, out=tmp_path / "run")

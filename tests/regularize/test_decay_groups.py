@@ -95,8 +95,13 @@ def test_optimizers_take_the_groups() -> None:
     for kind in (torch.optim.SGD, torch.optim.AdamW):
         optimizer = kind(decay_groups(model, 0.1), lr=0.01)
         model(torch.randn(4, 2, generator=torch.Generator().manual_seed(0))).sum().backward()
+        before = model[0].weight.detach().clone()
         optimizer.step()
-        kind(decay_groups(model, 0.1), lr=0.01).load_state_dict(optimizer.state_dict())
+        assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+        assert not torch.equal(model[0].weight, before)
+        other = kind(decay_groups(model, 0.1), lr=0.01)
+        other.load_state_dict(optimizer.state_dict())
+        assert_close(other.state_dict()["state"], optimizer.state_dict()["state"], rtol=0, atol=0)
     only_vectors = torch.optim.AdamW(decay_groups(nn.BatchNorm1d(3), 0.1))
     only_vectors.step()
 

@@ -169,7 +169,7 @@ def _run(
         if earlier is None:
             member = prepared.member(number)
             loop = Loop(
-                member.model.to(device), prepared.objective, train, val, recipe=member.recipe, rate=rate,
+                member.model.to(device), member.objective, train, val, recipe=member.recipe, rate=rate,
                 accelerator=accelerator, stages=member.stages, member=number + 1,
                 seconds=history[-1].seconds if history else 0.0,
             )  # fmt: skip

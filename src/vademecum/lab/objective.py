@@ -69,6 +69,17 @@ class Objective:
             )
         return cls(loss, num_classes, variance)
 
+    def anew(self, recipe: Recipe) -> "Objective":
+        """Make the same objective with a loss that has learned nothing.
+
+        Args:
+            recipe: the one that this objective was made of.
+
+        Returns:
+            Another objective.
+        """
+        return Objective.of(recipe, num_classes=self.num_classes, variance=self.variance)
+
     @property
     def metric(self) -> str:
         """The name of the metric: "accuracy", or "r2" against the mean of the training part."""

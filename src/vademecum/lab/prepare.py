@@ -53,11 +53,13 @@ class Member:
     Attributes:
         recipe: the run's, with the member's own seed.
         model: preprocessing, net and, in regression, rescaling.
+        objective: what it minimizes; what the loss learns is the member's own.
         stages: which parts of it train when, where it starts from trained weights.
     """
 
     recipe: Recipe
     model: nn.Sequential
+    objective: Objective
     stages: Stages | None
 
 
@@ -88,7 +90,7 @@ class Prepared:
     @cached_property
     def first(self) -> Member:
         """The first network, or the only one; on the CPU at first."""
-        return self._member(self.recipe)
+        return self._member(self.recipe, self.objective)
 
     @property
     def model(self) -> nn.Sequential:
@@ -112,14 +114,16 @@ class Prepared:
         if number == 0:
             return self.first
         seed = seed_of(self.recipe.seed, "member", number)
-        return self._member(self.recipe.changed({"seed": seed, "ensemble": 1}))
+        return self._member(
+            self.recipe.changed({"seed": seed, "ensemble": 1}), self.objective.anew(self.recipe)
+        )
 
-    def _member(self, recipe: Recipe) -> Member:
+    def _member(self, recipe: Recipe, objective: Objective) -> Member:
         model, stages = self._built(recipe), None
         if self.transfer is not None:
             net = model.get_submodule("net")
             stages = Stages(net, self.transfer.plan, epochs=recipe.epochs, weight_decay=recipe.weight_decay)
-        return Member(recipe, model, stages)
+        return Member(recipe, model, objective, stages)
 
     def _built(self, recipe: Recipe) -> nn.Sequential:
         """Build a model, and start it from trained weights where there are some."""

@@ -41,7 +41,7 @@ def rehearse(prepared: Prepared) -> None:
     with same_streams():
         try:
             loop = Loop(
-                deepcopy(prepared.model), deepcopy(prepared.objective), few, few, recipe=recipe, rate=1e-4,
+                deepcopy(prepared.model), prepared.objective.anew(prepared.recipe), few, few, recipe=recipe, rate=1e-4,
                 accelerator=_Alone(), member=0,
             )  # fmt: skip
             next(loop.steps())
