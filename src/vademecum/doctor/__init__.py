@@ -15,8 +15,8 @@ Example:
 from ._finding import SEVERITIES as SEVERITIES
 from ._finding import Case as Case
 from ._finding import Finding as Finding
-from .checks.batch_independence import batch_independence as batch_independence
-from .checks.double_softmax import double_softmax as double_softmax
-from .checks.gradients import gradients as gradients
-from .checks.initial_loss import initial_loss as initial_loss
-from .checks.overfit_small import overfit_small as overfit_small
+from .experiments.batch_independence import batch_independence as batch_independence
+from .experiments.double_softmax import double_softmax as double_softmax
+from .experiments.gradients import gradients as gradients
+from .experiments.initial_loss import initial_loss as initial_loss
+from .experiments.overfit_small import overfit_small as overfit_small

@@ -1,0 +1,1 @@
+"""Deliberate experiments on a copy: one a module, ``f(case) -> Iterable[Finding]``."""
