@@ -15,8 +15,11 @@ Example:
 from ._finding import SEVERITIES as SEVERITIES
 from ._finding import Case as Case
 from ._finding import Finding as Finding
+from ._finding import Proof as Proof
+from ._report import Report as Report
 from .experiments.batch_independence import batch_independence as batch_independence
 from .experiments.double_softmax import double_softmax as double_softmax
 from .experiments.gradients import gradients as gradients
 from .experiments.initial_loss import initial_loss as initial_loss
 from .experiments.overfit_small import overfit_small as overfit_small
+from .watch import watch as watch
