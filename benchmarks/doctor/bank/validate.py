@@ -1,0 +1,157 @@
+"""Whether the bank says the truth: `python benchmarks/doctor/bank/validate.py tuning [--only NAME]`.
+
+Runs programs for seeds 0-2, each in a process of its own (forked: torch is imported once), on one thread, and
+prints what does not hold. A program is measured by its skill: 0 is the score of its base left untrained (its
+optimizers do nothing), 1 the score of its base. Results are cached by the text of the program.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import argparse
+import contextlib
+import hashlib
+import json
+import math
+import multiprocessing
+import runpy
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import sklearn.datasets
+import sklearn.model_selection
+import sklearn.preprocessing
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bank import _program
+
+SEEDS = (0, 1, 2)
+LIMIT = 60.0  # seconds
+FORK = multiprocessing.get_context("fork")
+
+
+def _child(text: str, folder: str, trained: bool) -> None:
+    """Run a program; what it prints goes to a file."""
+    torch.set_num_threads(1)
+    os.environ["ACCELERATE_USE_CPU"] = "true"
+    warnings.simplefilter("ignore")
+    if not trained:
+        for optimizer in (c for c in vars(torch.optim).values() if isinstance(c, type)):
+            if issubclass(optimizer, torch.optim.Optimizer):
+                optimizer.step = lambda self, closure=None: None
+    path = Path(folder, "program.py")
+    path.write_text(text, encoding="utf-8")
+    with (
+        Path(folder, "out").open("w") as out,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+    ):
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except BaseException as error:
+            print(f"crash {type(error).__name__}: {error}")
+
+
+def _run(texts: list[str], *, trained: bool = True) -> list[dict]:
+    """The score (None: it crashed or printed none), the seconds and the last line of each program."""
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(i)) for i in range(len(texts))]
+        for place in places:
+            place.mkdir()
+        begun = time.monotonic()
+        jobs = [FORK.Process(target=_child, args=(t, str(p), trained)) for t, p in zip(texts, places)]
+        for job in jobs:
+            job.start()
+        results = []
+        for job, place in zip(jobs, places):
+            job.join(max(0.1, LIMIT - (time.monotonic() - begun)))
+            job.kill()
+            job.join()
+            lines = (place / "out").read_text().strip().splitlines() if (place / "out").exists() else []
+            last = lines[-1] if lines else ""
+            score = float(last.split()[1]) if last.startswith("score ") else None
+            seconds = round(time.monotonic() - begun, 1)
+            results.append({"score": score, "seconds": seconds, "last": last[:200]})
+        return results
+
+
+class Cache:
+    """Results by the text of the program, kept in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known = json.loads(path.read_text()) if path.exists() else {}
+
+    def results(self, half: str, base: str, edits: tuple = (), *, trained: bool = True) -> list[dict]:
+        """The results of a program for each seed."""
+        texts = [_program.source(half, base, edits, seed=seed) for seed in SEEDS]
+        key = hashlib.sha256((texts[0] + str(trained)).encode()).hexdigest()
+        if key not in self.known:
+            self.known[key] = _run(texts, trained=trained)
+            self.path.write_text(json.dumps(self.known))
+        return self.known[key]
+
+
+def _skills(cache: Cache, half: str, base: str, edits: tuple) -> tuple[list[float], list[dict]]:
+    """The skill on each seed (NaN: crashed, or the score is not finite)."""
+    full, none = cache.results(half, base), cache.results(half, base, trained=False)
+    if any(r["score"] is None for r in full + none):
+        raise ValueError(f"the base {base} must run: {[r['last'] for r in full + none]}")
+    top, floor = (sum(r["score"] for r in rows) / len(rows) for rows in (full, none))
+    rows = cache.results(half, base, edits)
+    scores = [math.nan if r["score"] is None else r["score"] for r in rows]
+    return [(s - floor) / max(top - floor, 1e-9) if math.isfinite(s) else math.nan for s in scores], rows
+
+
+def _verdict(program: _program.Fault | _program.Variant, skills: list[float], base: list[float]) -> str:
+    """What does not hold; empty if all does."""
+    if isinstance(program, _program.Variant):
+        return "" if all(s >= 0.85 for s in skills) else "does not train"
+    hurt = sum(math.isnan(s) or s < min(0.92, *base) for s in skills)
+    if program.silent:
+        return "silent, but hurts" if hurt >= 2 else ""
+    return "" if hurt >= 2 else "does not hurt"
+
+
+def main() -> None:
+    """Validate the programs whose name, base or cause is asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("half", choices=_program.HALVES)
+    parser.add_argument("--only", default="", help="part of a name, a base or a cause")
+    parser.add_argument("--cache", type=Path, default=None, help="a JSON file outside the repository")
+    parser.add_argument("--quiet", action="store_true", help="print what does not hold, nothing else")
+    options = parser.parse_args()
+    cache = Cache(options.cache or Path(tempfile.gettempdir(), f"vademecum-bank-{options.half}.json"))
+    broken = []
+    for program in (*_program.healthy(options.half), *_program.faults(options.half)):
+        cause = getattr(program, "cause", "healthy")
+        if not any(options.only in word for word in (program.name, program.base, cause)):
+            continue
+        try:
+            skills, rows = _skills(cache, options.half, program.base, program.edits)
+            base, _ = _skills(cache, options.half, program.base, ())
+            verdict = _verdict(program, skills, base)
+        except ValueError as error:
+            skills, rows, verdict = [], [], str(error)
+        if max((r["seconds"] for r in rows), default=0.0) > LIMIT:
+            verdict += " too slow"
+        if verdict:
+            broken.append(program.name)
+        if verdict or not options.quiet:
+            figures = " ".join(f"{s:6.2f}" for s in skills)
+            scores = " ".join("crash" if r["score"] is None else f"{r['score']:.3f}" for r in rows)
+            slowest = max((r["seconds"] for r in rows), default=0.0)
+            print(
+                f"{program.name:34} {cause:28} {figures}  ({scores}) {slowest:4.1f} s  {verdict}", flush=True
+            )
+    print(f"{len(broken)} do not hold" + (f": {', '.join(broken)}" if broken else ""))
+    sys.exit(bool(broken))
+
+
+if __name__ == "__main__":
+    main()
