@@ -111,7 +111,7 @@ def _skills(cache: Cache, half: str, base: str, edits: tuple) -> tuple[list[floa
 def _verdict(program: _program.Fault | _program.Variant, skills: list[float], base: list[float]) -> str:
     """What does not hold; empty if all does."""
     if isinstance(program, _program.Variant):
-        return "" if all(s >= 0.85 for s in skills) else "does not train"
+        return "" if all(s >= min(0.85, min(base) - 0.05) for s in skills) else "does not train"
     hurt = sum(math.isnan(s) or s < min(0.92, *base) for s in skills)
     if program.silent:
         return "silent, but hurts" if hurt >= 2 else ""
