@@ -1,3 +1,6 @@
-from bank._program import Fault
+"""The faulty programs of the tuning half."""
 
-FAULTS: tuple[Fault, ...] = ()
+from bank._program import Fault
+from bank.tuning import faults_loop, faults_loss
+
+FAULTS: tuple[Fault, ...] = faults_loss.FAULTS + faults_loop.FAULTS

@@ -61,7 +61,7 @@ old_train, old_val, _ = task(0, 4)
 backbone = Backbone()
 pretrained = nn.Sequential(backbone, nn.Linear(64, 5))
 print("pre-training")
-fit(pretrained, pretrained.parameters(), old_train, old_val, epochs=4, lr=2e-3)
+fit(pretrained, pretrained.parameters(), old_train, old_val, epochs=6, lr=2e-3)
 
 # stage 2
 new_train, new_val, new_test = task(5, 9)

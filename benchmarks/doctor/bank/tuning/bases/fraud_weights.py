@@ -24,7 +24,7 @@ Xtr, Xte, ytr, yte = train_test_split(X, y, test_size=0.4, stratify=y, random_st
 Xva, Xte, yva, yte = train_test_split(Xte, yte, test_size=0.6, stratify=yte, random_state=SEED)
 
 prep = make_pipeline(
-    StandardScaler(), QuantileTransformer(100, output_distribution="normal", random_state=SEED)
+    StandardScaler(), QuantileTransformer(n_quantiles=100, output_distribution="normal", random_state=SEED)
 )
 Xtr = torch.tensor(prep.fit_transform(Xtr), dtype=torch.float32)
 Xva = torch.tensor(prep.transform(Xva), dtype=torch.float32)

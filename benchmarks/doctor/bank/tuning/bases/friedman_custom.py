@@ -68,9 +68,8 @@ def main(args):
             loss.backward()
             optimizer.step()
             running += loss.item()
-        print(
-            f"Epoch {epoch + 1}/{args.epochs} - loss: {running / len(loader):.4f} - val R2: {r2(model, x_val, y_val):.4f}"
-        )
+        val = r2(model, x_val, y_val)
+        print(f"Epoch {epoch + 1}/{args.epochs} - loss: {running / len(loader):.4f} - val R2: {val:.4f}")
     print("score", r2(model, x_test, y_test))
 
 
