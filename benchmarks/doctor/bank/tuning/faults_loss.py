@@ -48,7 +48,7 @@ FAULTS: tuple[Fault, ...] = (
         "sigmoid-gan",
         "gan_ring",
         "redundant-sigmoid",
-        (("nn.LeakyReLU(0.2), nn.Linear(64, 1))", "nn.LeakyReLU(0.2), nn.Linear(64, 1), nn.Sigmoid())"),),
+        (("nn.LeakyReLU(0.2), nn.Linear(64, 1)", "nn.LeakyReLU(0.2), nn.Linear(64, 1), nn.Sigmoid()"),),
     ),
     Fault(
         "nll-of-scores-wine",
