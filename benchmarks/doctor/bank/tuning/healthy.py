@@ -108,7 +108,10 @@ HEALTHY: tuple[Variant, ...] = (
                 "def triplet_loss(a, p, n):\n",
                 "def info_nce(a, p):\n    logits = a @ p.t() / 0.2\n    return F.cross_entropy(logits, torch.arange(len(a)))\n\n\ndef triplet_loss(a, p, n):\n",
             ),
-            ("loss = triplet_loss(model(a), model(p), model(n))", "loss = info_nce(model(a), model(p))"),
+            (
+                "        loss = triplet_loss(model(a), model(p), model(n))\n",
+                "        loss = info_nce(model(a), model(p))\n",
+            ),
         ),
         trap="a loss over the batch, N by N",
     ),
@@ -140,8 +143,8 @@ HEALTHY: tuple[Variant, ...] = (
                 'torch.optim.Adam([{"params": model.parameters(), "weight_decay": 1e-4}, {"params": [log_scale], "lr": 1e-2}], lr=2e-3)',
             ),
             (
-                "loss = triplet_loss(model(a), model(p), model(n))",
-                "za, zp = model(a), model(p)\n        logits = log_scale.exp() * za @ zp.t()\n        loss = (F.cross_entropy(logits, torch.arange(64)) + F.cross_entropy(logits.t(), torch.arange(64))) / 2",
+                "        loss = triplet_loss(model(a), model(p), model(n))\n",
+                "        za, zp = model(a), model(p)\n        logits = log_scale.exp() * za @ zp.t()\n        loss = (F.cross_entropy(logits, torch.arange(64)) + F.cross_entropy(logits.t(), torch.arange(64))) / 2\n",
             ),
         ),
         trap="a trainable scalar outside the module, softmax over both axes",
@@ -774,8 +777,8 @@ HEALTHY: tuple[Variant, ...] = (
                 "model, target_net = Embedder(), Embedder()\ntarget_net.load_state_dict(model.state_dict())\ntarget_net.requires_grad_(False)\n",
             ),
             (
-                "loss = triplet_loss(model(a), model(p), model(n))",
-                "with torch.no_grad():\n            for slow, fast in zip(target_net.parameters(), model.parameters()):\n                slow.lerp_(fast, 0.1)\n        loss = triplet_loss(model(a), target_net(p), target_net(n))",
+                "        loss = triplet_loss(model(a), model(p), model(n))\n",
+                "        with torch.no_grad():\n            for slow, fast in zip(target_net.parameters(), model.parameters()):\n                slow.lerp_(fast, 0.1)\n        loss = triplet_loss(model(a), target_net(p), target_net(n))\n",
             ),
         ),
         trap="a net without gradient beside the one that learns",
