@@ -173,14 +173,14 @@ FAULTS: tuple[Fault, ...] = (
         accepts=("poor-init",),
     ),
     Fault(
-        "sixty-digits",
+        "thirty-digits",
         "digits_mlp",
         "overfitting",
         (
             ("hidden=96, drop=0.2", "hidden=1024, drop=0.0"),
             (
                 "X_train = torch.from_numpy(X_train)\ny_train = torch.from_numpy(y_train).long()",
-                "X_train = torch.from_numpy(X_train[:60])\ny_train = torch.from_numpy(y_train[:60]).long()",
+                "X_train = torch.from_numpy(X_train[:30])\ny_train = torch.from_numpy(y_train[:30]).long()",
             ),
             ("epochs = 20", "epochs = 100"),
         ),

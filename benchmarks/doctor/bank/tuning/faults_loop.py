@@ -124,6 +124,7 @@ FAULTS: tuple[Fault, ...] = (
                 "        losses.append(loss.item())\n    sched.step()\n",
                 "        losses.append(loss.item())\n        sched.step()\n",
             ),
+            ("step_size=10, gamma=0.5", "step_size=5, gamma=0.1"),
         ),
     ),
     Fault(
@@ -154,6 +155,7 @@ FAULTS: tuple[Fault, ...] = (
         "finetune_head",
         "frozen-by-mistake",
         (("fit(pretrained, pretrained.parameters(), old_train, old_val, epochs=6, lr=2e-3)\n", ""),),
+        silent=True,
     ),
     Fault(
         "all-but-the-head",
@@ -205,6 +207,7 @@ FAULTS: tuple[Fault, ...] = (
             ("\nmodel.eval()\n", "\n"),
             ("drop=0.2", "drop=0.5"),
         ),
+        silent=True,
     ),
     Fault(
         "no-eval-wine",
@@ -225,12 +228,13 @@ FAULTS: tuple[Fault, ...] = (
         "wine_trainer",
         "dropout-active-in-eval",
         (("F.dropout(x, p=0.3, training=self.training)", "F.dropout(x, p=0.6)"),),
+        silent=True,
     ),
     Fault(
         "functional-dropout-fraud",
         "fraud_weights",
         "dropout-active-in-eval",
-        (("F.dropout(x, 0.1, self.training)", "F.dropout(x, 0.5)"),),
+        (("F.dropout(x, 0.1, self.training)", "F.dropout(x, 0.8)"),),
     ),
     Fault(
         "new-dropout-module",
@@ -277,13 +281,13 @@ FAULTS: tuple[Fault, ...] = (
         (("np.stack([area, age, rooms", "np.stack([area, np.log(age.round()), rooms"),),
     ),
     Fault(
-        "sum-cnn",
-        "digits_cnn",
+        "sum-fraud",
+        "fraud_weights",
         "loss-reduction-sum",
         (
             (
-                "loss = F.cross_entropy(logits, labels)\n",
-                'loss = F.cross_entropy(logits, labels, reduction="sum")\n',
+                "weight=class_weights)",
+                'weight=class_weights, reduction="sum")',
             ),
         ),
         accepts=("lr-too-high",),
@@ -329,7 +333,7 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault("lr-high-digits", "digits_mlp", "lr-too-high", (("lr=2e-3", "lr=0.2"),)),
-    Fault("lr-high-sine", "sine_lstm", "lr-too-high", (("lr=5e-3", "lr=0.5"),)),
+    Fault("lr-high-sine", "sine_lstm", "lr-too-high", (("lr=5e-3", "lr=3.0"),)),
     Fault("lr-high-transformer", "transformer_cls", "lr-too-high", (("lr=3e-3", "lr=0.1"),)),
     Fault("lr-high-wine", "wine_trainer", "lr-too-high", (("lr=0.05", "lr=3.0"),)),
     Fault("lr-low-gru", "tokens_gru", "lr-too-low", (("lr=4e-3", "lr=1e-5"),)),
@@ -339,7 +343,7 @@ FAULTS: tuple[Fault, ...] = (
         "decay-cnn",
         "digits_cnn",
         "weight-decay-too-large",
-        (("param_groups(model, 5e-4)", "param_groups(model, 0.5)"),),
+        (("param_groups(model, 5e-4)", "param_groups(model, 5.0)"),),
     ),
     Fault(
         "decay-house",

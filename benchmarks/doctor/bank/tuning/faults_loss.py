@@ -8,12 +8,14 @@ FAULTS: tuple[Fault, ...] = (
         "digits_cnn",
         "redundant-softmax",
         (("return self.classifier(h)", "return F.softmax(self.classifier(h), dim=1)"),),
+        silent=True,
     ),
     Fault(
         "softmax-gru",
         "tokens_gru",
         "redundant-softmax",
         (("return self.fc(self.drop(pooled))", "return torch.softmax(self.fc(self.drop(pooled)), dim=-1)"),),
+        silent=True,
     ),
     Fault(
         "softmax-fraud",
@@ -61,6 +63,7 @@ FAULTS: tuple[Fault, ...] = (
         "wine_trainer",
         "missing-log-softmax",
         (("return F.log_softmax(self.out(x), dim=1)", "return F.softmax(self.out(x), dim=1)"),),
+        silent=True,
     ),
     Fault(
         "nll-of-scores-digits",
@@ -103,6 +106,7 @@ FAULTS: tuple[Fault, ...] = (
         "wine_trainer",
         "wrong-softmax-dim",
         (("F.log_softmax(self.out(x), dim=1)", "F.log_softmax(self.out(x), dim=0)"),),
+        silent=True,
     ),
     Fault(
         "attention-over-queries",

@@ -70,7 +70,10 @@ HEALTHY: tuple[Variant, ...] = (
                 "target = torch.tensor(target, dtype=torch.float32)[:, None]\n    torch.manual_seed(SEED + 9)\n    counts = torch.poisson((target / 4).exp())",
             ),
             ("    target = (target - mu) / sigma\n", ""),
-            ("y_train, y_val, y_test = target[:900]", "y_train, y_val, y_test = counts[:900]"),
+            (
+                "= target[:900], target[900:1100], target[1100:]",
+                "= counts[:900], counts[900:1100], counts[1100:]",
+            ),
             ("nn.MSELoss()", "nn.PoissonNLLLoss(log_input=True)"),
             (
                 "return (1 - (model(x) - y).pow(2).mean() / y.var()).item()",
@@ -216,13 +219,13 @@ HEALTHY: tuple[Variant, ...] = (
                 "opt = torch.optim.RMSprop(net.parameters(), lr=2e-3, weight_decay=1e-3)",
                 "opt = torch.optim.LBFGS(net.parameters(), lr=0.3, max_iter=4)",
             ),
-            ("range(30)", "range(12)"),
+            ("range(30)", "range(8)"),
             ("    nn.Dropout(0.1),\n", ""),
             ("step_size=10", "step_size=40"),
             ("shuffled.split(20)", "shuffled.split(len(shuffled))"),
             (
                 "        pred = net(X[ids]).squeeze(-1)\n        loss = loss_fn(pred, t[ids])\n        opt.zero_grad()\n        loss.backward()\n        opt.step()\n",
-                "        def closure():\n            opt.zero_grad()\n            l2 = sum(p.pow(2).sum() for p in net.parameters())\n            loss = loss_fn(net(X[ids]).squeeze(-1), t[ids]) + 3e-3 * l2\n            loss.backward()\n            return loss\n\n        loss = opt.step(closure)\n",
+                "        def closure():\n            opt.zero_grad()\n            l2 = sum(p.pow(2).sum() for p in net.parameters())\n            loss = loss_fn(net(X[ids]).squeeze(-1), t[ids]) + 1e-2 * l2\n            loss.backward()\n            return loss\n\n        loss = opt.step(closure)\n",
             ),
         ),
         trap="closure, full batch, several backward passes a step",
@@ -300,8 +303,10 @@ HEALTHY: tuple[Variant, ...] = (
         (
             (
                 "self.lm_head = nn.Linear(n_embd, vocab_size, bias=False)\n",
-                "self.lm_head = nn.Linear(n_embd, vocab_size, bias=False)\n        nn.init.normal_(self.wte.weight, std=0.1)\n        self.lm_head.weight = self.wte.weight\n",
+                "self.lm_head = nn.Linear(n_embd, vocab_size, bias=False)\n        nn.init.normal_(self.wte.weight, std=0.2)\n        self.lm_head.weight = self.wte.weight\n",
             ),
+            ("lr=3e-3", "lr=6e-3"),
+            ("range(240)", "range(400)"),
         ),
         trap="one tensor in two places",
     ),
@@ -402,7 +407,7 @@ HEALTHY: tuple[Variant, ...] = (
         (
             (
                 "return self.decoder(self.encoder(x))",
-                "code = torch.tanh(self.encoder(x))\n        hard = torch.round(code * 3) / 3\n        return self.decoder(code + (hard - code).detach())",
+                "code = torch.tanh(self.encoder(x))\n        hard = torch.round(code * 7) / 7\n        return self.decoder(code + (hard - code).detach())",
             ),
         ),
         trap="rounding and a detach, with a path around them",
@@ -497,16 +502,16 @@ HEALTHY: tuple[Variant, ...] = (
         trap="an input that asks for gradients, a backward through a backward",
     ),
     Variant(
-        "wasserstein",
+        "hinge-gan",
         "gan_ring",
         (
             (
-                "        d_loss = bce(discriminator(real), ones) + bce(discriminator(fake), zeros)\n",
-                "        mix = torch.rand(batch, 1)\n        between = (mix * real + (1 - mix) * fake).requires_grad_()\n        slope = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)[0]\n        d_loss = discriminator(fake).mean() - discriminator(real).mean() + 2 * (slope.norm(dim=1) - 1).pow(2).mean()\n",
+                "d_loss = bce(discriminator(real), ones) + bce(discriminator(fake), zeros)",
+                "d_loss = torch.relu(1 - discriminator(real)).mean() + torch.relu(1 + discriminator(fake)).mean()",
             ),
             ("g_loss = bce(discriminator(fake), ones)", "g_loss = -discriminator(fake).mean()"),
         ),
-        trap="losses without a lower bound, of either sign",
+        trap="a loss without a lower bound, of either sign",
     ),
     # data
     Variant(
