@@ -140,6 +140,7 @@ FAULTS: tuple[Fault, ...] = (
         "digits_mlp",
         "unshuffled-data",
         (("perm = torch.randperm(len(X_train))", "perm = torch.argsort(y_train)"),),
+        silent=True,
     ),
     Fault(
         "sorted-by-class-fraud",

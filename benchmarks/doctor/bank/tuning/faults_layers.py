@@ -195,9 +195,9 @@ FAULTS: tuple[Fault, ...] = (
             ("nn.Linear(12, 1)", "nn.Linear(256, 1)"),
             ("    nn.Dropout(0.1),\n", ""),
             (", weight_decay=1e-3", ""),
-            ("step_size=10, gamma=0.5", "step_size=100, gamma=0.5"),
-            ("range(30)", "range(80)"),
-            ("order[:280], order", "order[:120], order"),
+            ("step_size=10, gamma=0.5", "step_size=300, gamma=0.5"),
+            ("range(30)", "range(300)"),
+            ("order[:280], order", "order[:50], order"),
         ),
     ),
     Fault(

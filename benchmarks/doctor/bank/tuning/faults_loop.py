@@ -116,18 +116,6 @@ FAULTS: tuple[Fault, ...] = (
         accepts=("lr-decays-too-fast",),
     ),
     Fault(
-        "decay-every-batch-diabetes",
-        "diabetes_huber",
-        "lr-decays-too-fast",
-        (
-            (
-                "        losses.append(loss.item())\n    sched.step()\n",
-                "        losses.append(loss.item())\n        sched.step()\n",
-            ),
-            ("step_size=10, gamma=0.5", "step_size=5, gamma=0.1"),
-        ),
-    ),
-    Fault(
         "decay-every-batch-gru",
         "tokens_gru",
         "lr-decays-too-fast",
@@ -364,4 +352,16 @@ FAULTS: tuple[Fault, ...] = (
     Fault("dropout-transformer", "transformer_cls", "dropout-too-strong", (("dropout=0.0", "dropout=0.9"),)),
     Fault("momentum-fraud", "fraud_weights", "momentum-too-high", (("momentum=0.9", "momentum=0.999"),)),
     Fault("momentum-spiral", "spiral_raw", "momentum-too-high", (("momentum=0.9", "momentum=0.999"),)),
+    Fault(
+        "decay-every-batch-friedman",
+        "friedman_custom",
+        "lr-decays-too-fast",
+        (
+            (
+                "    criterion = nn.MSELoss()\n",
+                "    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)\n    criterion = nn.MSELoss()\n",
+            ),
+            ("            optimizer.step()\n", "            optimizer.step()\n            schedule.step()\n"),
+        ),
+    ),
 )

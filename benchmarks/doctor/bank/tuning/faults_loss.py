@@ -22,6 +22,7 @@ FAULTS: tuple[Fault, ...] = (
         "fraud_weights",
         "redundant-softmax",
         (("return self.c(x)", "return self.c(x).softmax(1)"),),
+        silent=True,
     ),
     Fault(
         "softmax-head",
@@ -375,6 +376,23 @@ FAULTS: tuple[Fault, ...] = (
             ("criterion(val_out, y_val)", "criterion(val_out, y_val.float())"),
             ("(val_out.argmax(1) == y_val)", "(val_out.round() == y_val)"),
             ("(model(X_test).argmax(1) == y_test)", "(model(X_test).round() == y_test)"),
+        ),
+    ),
+    Fault(
+        "softmax-lm",
+        "char_lm",
+        "redundant-softmax",
+        (("logits = self.lm_head(self.ln_f(x))", "logits = F.softmax(self.lm_head(self.ln_f(x)), dim=-1)"),),
+    ),
+    Fault(
+        "softmax-transformer",
+        "transformer_cls",
+        "redundant-softmax",
+        (
+            (
+                "return self.head(self.norm(h[:, 0]))",
+                "return F.softmax(self.head(self.norm(h[:, 0])), dim=-1)",
+            ),
         ),
     ),
 )
