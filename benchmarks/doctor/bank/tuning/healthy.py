@@ -74,6 +74,7 @@ HEALTHY: tuple[Variant, ...] = (
                 "= target[:900], target[900:1100], target[1100:]",
                 "= counts[:900], counts[900:1100], counts[1100:]",
             ),
+            ('"--epochs", type=int, default=15', '"--epochs", type=int, default=35'),
             ("nn.MSELoss()", "nn.PoissonNLLLoss(log_input=True)"),
             (
                 "return (1 - (model(x) - y).pow(2).mean() / y.var()).item()",
@@ -759,8 +760,8 @@ HEALTHY: tuple[Variant, ...] = (
         "transformer_cls",
         (
             ("torch.randn(1, LENGTH, DIM) * 0.1", "torch.randn(1, LENGTH, DIM) * 0.02"),
-            ("lr=3e-3, betas", "lr=1.5e-3, betas"),
-            ("warmup, total = 40, 320", "warmup, total = 80, 500"),
+            ("lr=3e-3, betas", "lr=2.5e-3, betas"),
+            ("warmup, total = 40, 320", "warmup, total = 80, 320"),
         ),
         trap="no progress for the first third",
     ),
