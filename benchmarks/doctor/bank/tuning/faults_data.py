@@ -143,12 +143,6 @@ FAULTS: tuple[Fault, ...] = (
         silent=True,
     ),
     Fault(
-        "sorted-by-class-fraud",
-        "fraud_weights",
-        "unshuffled-data",
-        (("torch.randperm(len(ytr)).split(64)", "torch.argsort(ytr).split(64)"),),
-    ),
-    Fault(
         "one-batch-for-ever",
         "char_lm",
         "repeated-batch",
@@ -166,12 +160,12 @@ FAULTS: tuple[Fault, ...] = (
         (("    def sample(self, n):\n", "    def sample(self, n):\n        np.random.seed(SEED)\n"),),
     ),
     Fault(
-        "first-fifty-always",
+        "first-rows-always",
         "spiral_raw",
         "repeated-batch",
         (
             ("    idx = torch.randperm(len(Xtr))\n", "    idx = torch.arange(len(Xtr))\n"),
-            ("j = idx[k : k + 50]", "j = idx[:50]"),
+            ("j = idx[k : k + 50]", "j = idx[:16]"),
         ),
     ),
     Fault(
@@ -491,6 +485,17 @@ FAULTS: tuple[Fault, ...] = (
             (
                 "h = self.tok(ids) + self.pos",
                 "h = self.tok(torch.arange(LENGTH)).expand(len(ids), -1, -1) + self.pos",
+            ),
+        ),
+    ),
+    Fault(
+        "sorted-by-class-gru",
+        "tokens_gru",
+        "unshuffled-data",
+        (
+            (
+                "DataLoader(dataset[:1000], batch_size=32, shuffle=True, collate_fn=collate)",
+                "DataLoader(sorted(dataset[:1000], key=lambda pair: pair[1]), batch_size=32, collate_fn=collate)",
             ),
         ),
     ),

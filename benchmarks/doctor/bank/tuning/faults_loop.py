@@ -228,7 +228,7 @@ FAULTS: tuple[Fault, ...] = (
         "new-dropout-module",
         "tokens_gru",
         "dropout-active-in-eval",
-        (("return self.fc(self.drop(pooled))", "return self.fc(nn.Dropout(0.5)(pooled))"),),
+        (("return self.fc(self.drop(pooled))", "return self.fc(nn.Dropout(0.9)(pooled))"),),
     ),
     Fault("log-of-zero", "spiral_raw", "non-finite", (("eps = 1e-7", "eps = 0.0"), ("lr=0.15", "lr=0.4"))),
     Fault(

@@ -384,15 +384,4 @@ FAULTS: tuple[Fault, ...] = (
         "redundant-softmax",
         (("logits = self.lm_head(self.ln_f(x))", "logits = F.softmax(self.lm_head(self.ln_f(x)), dim=-1)"),),
     ),
-    Fault(
-        "softmax-transformer",
-        "transformer_cls",
-        "redundant-softmax",
-        (
-            (
-                "return self.head(self.norm(h[:, 0]))",
-                "return F.softmax(self.head(self.norm(h[:, 0])), dim=-1)",
-            ),
-        ),
-    ),
 )

@@ -603,18 +603,6 @@ HEALTHY: tuple[Variant, ...] = (
         trap="imbalance, handled by sampling",
     ),
     Variant(
-        "focal-loss",
-        "fraud_weights",
-        (
-            (
-                "        loss = F.cross_entropy(net(Xtr[idx]), ytr[idx], weight=class_weights)",
-                '        ce = F.cross_entropy(net(Xtr[idx]), ytr[idx], weight=class_weights, reduction="none")\n        loss = ((1 - (-ce.detach()).exp()) * ce).mean() * 2',
-            ),
-            ("range(8)", "range(16)"),
-        ),
-        trap="imbalance, handled by the loss; a detach inside it",
-    ),
-    Variant(
         "stream-of-waves",
         "sine_lstm",
         (
