@@ -484,7 +484,7 @@ FAULTS: tuple[Fault, ...] = (
         (
             (
                 "h = self.tok(ids) + self.pos",
-                "h = self.tok(torch.arange(LENGTH)).expand(len(ids), -1, -1) + self.pos",
+                "h = self.tok(torch.arange(LENGTH) % VOCAB).expand(len(ids), -1, -1) + self.pos",
             ),
         ),
     ),
@@ -498,5 +498,6 @@ FAULTS: tuple[Fault, ...] = (
                 "DataLoader(sorted(dataset[:1000], key=lambda pair: pair[1]), batch_size=32, collate_fn=collate)",
             ),
         ),
+        silent=True,
     ),
 )

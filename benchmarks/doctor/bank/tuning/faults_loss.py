@@ -25,17 +25,6 @@ FAULTS: tuple[Fault, ...] = (
         silent=True,
     ),
     Fault(
-        "softmax-head",
-        "finetune_head",
-        "redundant-softmax",
-        (
-            (
-                "head = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 5))",
-                "head = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 5), nn.Softmax(dim=1))",
-            ),
-        ),
-    ),
-    Fault(
         "sigmoid-cancer",
         "cancer_bce",
         "redundant-sigmoid",
@@ -318,9 +307,6 @@ FAULTS: tuple[Fault, ...] = (
         (("F.relu(pos - neg + MARGIN)", "F.relu(neg - pos + MARGIN)"),),
     ),
     Fault(
-        "kl-sign", "digits_vae", "flipped-loss-sign", (("kld = -0.5 * torch.sum", "kld = 0.5 * torch.sum"),)
-    ),
-    Fault(
         "spiral-linear",
         "spiral_raw",
         "missing-nonlinearity",
@@ -383,5 +369,11 @@ FAULTS: tuple[Fault, ...] = (
         "char_lm",
         "redundant-softmax",
         (("logits = self.lm_head(self.ln_f(x))", "logits = F.softmax(self.lm_head(self.ln_f(x)), dim=-1)"),),
+    ),
+    Fault(
+        "ascent-vae",
+        "digits_vae",
+        "flipped-loss-sign",
+        (("                loss.backward()\n", "                (-loss).backward()\n"),),
     ),
 )
