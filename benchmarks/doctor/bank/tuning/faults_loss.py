@@ -22,7 +22,6 @@ FAULTS: tuple[Fault, ...] = (
         "fraud_weights",
         "redundant-softmax",
         (("return self.c(x)", "return self.c(x).softmax(1)"),),
-        silent=True,
     ),
     Fault(
         "sigmoid-cancer",
