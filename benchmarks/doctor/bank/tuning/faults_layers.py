@@ -309,10 +309,9 @@ FAULTS: tuple[Fault, ...] = (
         also="leaky-preprocessing",
     ),
     Fault(
-        "generator-starved",
+        "no-zero-grad-gan",
         "gan_ring",
-        "other",
+        "missing-zero-grad",
         (("        g_opt.zero_grad()\n", ""), ("        d_opt.zero_grad()\n", "")),
-        note="the losses' gradients meet: the generator's pass fills the discriminator's gradients, which are never cleared",
     ),
 )
