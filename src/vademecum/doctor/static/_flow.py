@@ -63,6 +63,7 @@ _SAME = frozenset(
     ]
 )
 _LINEAR = frozenset(["Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"])
+_HANDS_ON = frozenset(("Flatten", "Unflatten", "Identity"))
 _SQUASH = {
     "softmax": "softmax", "log_softmax": "log_softmax", "sigmoid": "sigmoid", "expit": "sigmoid",
     "logsigmoid": "logsigmoid", "softmin": "softmax",
@@ -150,7 +151,7 @@ def flow(program: Program, node: ast.expr | None, *, index: int = -1, depth: int
     Returns:
         The operation; None where it cannot be known, or not on all ways the same.
     """
-    if node is None or depth == 0:
+    if node is None or depth <= 0:
         return None
     if isinstance(node, ast.Name):
         found = reaching(program, node)
@@ -253,7 +254,10 @@ def through(
             out = _layer(program, layer, out, depth - 1)
         return out
     if name:
-        return _one(program, maker, name, flow(program, value, depth=depth - 1)) if index < 0 else None
+        if index >= 0 or name not in {*_LAYERS, *_LINEAR, *_HANDS_ON}:
+            return None
+        inner = flow(program, value, depth=depth - 1) if name not in _LINEAR else None
+        return _one(program, maker, name, inner)
     own = class_named(program, maker.func)
     return network(program, own, index, depth - 1) if own is not None else None
 

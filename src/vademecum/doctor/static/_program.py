@@ -46,6 +46,7 @@ class Program:
         bindings: of (scope, name) and of (class, ``self.name``).
         functions: functions and methods by their bare name.
         classes: classes by their name.
+        calls: calls by the last word of what is called.
     """
 
     files: Mapping[ast.AST, str]
@@ -56,6 +57,7 @@ class Program:
     bindings: Mapping[tuple[ast.AST, str], Sequence[Binding]]
     functions: Mapping[str, Sequence[Function]]
     classes: Mapping[str, Sequence[ast.ClassDef]]
+    calls: Mapping[str, Sequence[ast.Call]]
 
 
 def read(texts: Mapping[str, str]) -> Program:
@@ -78,6 +80,7 @@ def read(texts: Mapping[str, str]) -> Program:
     bindings: dict[tuple[ast.AST, str], list[Binding]] = {}
     functions: dict[str, list[Function]] = {}
     classes: dict[str, list[ast.ClassDef]] = {}
+    called: dict[str, list[ast.Call]] = {}
     for file, text in texts.items():
         tree = _parse(text, file)
         files[tree], lines[tree], imports[tree] = file, text.splitlines(), {}
@@ -89,6 +92,9 @@ def read(texts: Mapping[str, str]) -> Program:
                 functions.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                word = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                called.setdefault(word, []).append(node)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 imports[tree].update(_imported(node))
     for node in nodes:
@@ -96,7 +102,7 @@ def read(texts: Mapping[str, str]) -> Program:
             scope = _class_of(node, parents) if "." in name else _scope(node, parents)
             if scope is not None:
                 bindings.setdefault((scope, name.removeprefix("self.")), []).append(binding)
-    return Program(files, lines, nodes, parents, imports, bindings, functions, classes)
+    return Program(files, lines, nodes, parents, imports, bindings, functions, classes, called)
 
 
 def _parse(text: str, file: str) -> ast.Module:

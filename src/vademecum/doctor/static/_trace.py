@@ -69,7 +69,7 @@ class Origin:
 UNKNOWN = Origin(None)
 
 
-def function_named(program: Program, node: ast.expr) -> Function | None:
+def function_named(program: Program, node: ast.expr, depth: int = 4) -> Function | None:
     """The function of the program that a callable expression names; a method only where its class is certain."""
     if isinstance(node, ast.Name):
         found = _here(program, node, program.functions.get(node.id, ()))
@@ -78,8 +78,8 @@ def function_named(program: Program, node: ast.expr) -> Function | None:
         owner = (
             class_of(program, node) if isinstance(node.value, ast.Name) and node.value.id == "self" else None
         )
-        if owner is None and node.attr in program.functions:
-            found_in = {one.node for one in origins(program, node.value, depth=4)}
+        if owner is None and node.attr in program.functions and depth > 0:
+            found_in = {one.node for one in origins(program, node.value, depth=depth)}
             only = found_in.pop() if len(found_in) == 1 else None
             owner = class_named(program, only.func) if isinstance(only, ast.Call) else None
         return method_of(program, owner, node.attr) if owner is not None else None
@@ -234,7 +234,7 @@ def origins(
     Returns:
         Expressions; an `Origin` without node for each that cannot be known.
     """
-    if node is None or depth == 0:
+    if node is None or depth <= 0:
         return [UNKNOWN]
     if isinstance(node, ast.Name):
         found = reaching(program, node)
@@ -266,7 +266,7 @@ def _through(
         passed = (*seen, binding)
         if binding.parameter:
             assert isinstance(binding.at, Function)
-            for given in arguments(program, binding.at, binding.name):
+            for given in arguments(program, binding.at, binding.name, depth=min(depth, 8) // 2):
                 result += origins(program, given, index=index, depth=depth - 1, seen=passed)
         elif binding.value is None or (binding.index >= 0 and index >= 0):
             result.append(UNKNOWN)
@@ -276,33 +276,30 @@ def _through(
     return list(dict.fromkeys(result))
 
 
-def arguments(program: Program, function: Function, name: str) -> list[ast.expr | None]:
+def arguments(program: Program, function: Function, name: str, *, depth: int = 4) -> list[ast.expr | None]:
     """What is given for a parameter wherever the function is called; a None for what cannot be known."""
     owner = class_of(program, function)
     names = parameters(function)[1 if owner is not None and not _is_static(function) else 0 :]
     if name not in names:
         return [None]
     found: list[ast.expr | None] = []
-    for call in sites(program, function, owner):
+    for call in sites(program, function, owner, depth):
         given = None if open_ended(call) else keyword(call, name, place=names.index(name))
         found.append(given if given is not None or open_ended(call) else _default(function, name))
     return found or [None]
 
 
-def sites(program: Program, function: Function, owner: ast.ClassDef | None) -> list[ast.Call]:
+def sites(program: Program, function: Function, owner: ast.ClassDef | None, depth: int = 4) -> list[ast.Call]:
     """The calls of a function, a method, or with ``__init__`` of a class."""
     found = []
-    for call in (node for node in program.nodes if isinstance(node, ast.Call)):
-        if owner is not None and function.name == "__init__":
-            if _tail(call.func) == owner.name and class_named(program, call.func) is owner:
+    made_class = owner is not None and function.name == "__init__"
+    for call in program.calls.get(owner.name if made_class and owner else function.name, ()):
+        if made_class:
+            if class_named(program, call.func) is owner:
                 found.append(call)
-        elif _tail(call.func) == function.name and function_named(program, call.func) is function:
+        elif function_named(program, call.func, depth) is function:
             found.append(call)
     return found
-
-
-def _tail(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _is_static(function: Function) -> bool:
@@ -321,7 +318,7 @@ def made(program: Program, node: ast.expr | None, *, index: int = -1, depth: int
     """The calls that made a value, through functions of the program that build it; empty where one is not known."""
     result: list[ast.Call] = []
     for origin in origins(program, node, index=index):
-        if not isinstance(origin.node, ast.Call) or depth == 0:
+        if not isinstance(origin.node, ast.Call) or depth <= 0:
             return []
         builder = function_named(program, origin.node.func)
         if builder is None:

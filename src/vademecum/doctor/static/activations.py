@@ -140,8 +140,12 @@ def _is_softmax(program: Program, call: ast.Call) -> bool:
 
 
 def _outs(program: Program, kind: str) -> Iterator[tuple[Loss, Out]]:
+    """The losses of a kind with the operation before them; each operation once."""
+    told: set[ast.AST] = set()
     for loss in losses(program):
-        if loss.kind == kind and (out := flow(program, loss.input)) is not None:
+        out = flow(program, loss.input) if loss.kind == kind else None
+        if out is not None and out.node not in told:
+            told.add(out.node)
             yield loss, out
 
 
