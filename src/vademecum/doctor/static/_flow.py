@@ -310,7 +310,7 @@ def _listed(program: Program, starred: ast.Starred) -> list[ast.expr | None]:
     if not isinstance(value, ast.Name):
         return [None]
     block = block_of(program, statement_of(program, value))
-    before = [s for s in block if (s.lineno, s.col_offset) < (value.lineno, value.col_offset)]
+    before = [s for s in block if (s.end_lineno or 0) < value.lineno]
     for statement in reversed(before):
         mentions = any(isinstance(n, ast.Name) and n.id == value.id for n in ast.walk(statement))
         call = statement.value if isinstance(statement, ast.Expr) else None

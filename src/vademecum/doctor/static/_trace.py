@@ -173,7 +173,7 @@ def _in_line(program: Program, name: ast.Name, found: Sequence[Binding]) -> list
             if isinstance(binding.at, ast.stmt | ast.withitem)
             else statement_of(program, binding.at)
         )
-        inside = at in above  # a loop's target, a with's name
+        inside = at in above[1:]  # a loop's target, a with's name
         if _place(binding) >= (use.lineno, use.col_offset) and not inside:
             continue
         path = [at, *ancestors(program, at)]

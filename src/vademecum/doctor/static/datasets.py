@@ -19,7 +19,7 @@ from ._program import (
     text,
 )
 from ._say import finding
-from ._trace import bases, class_named, made, origins, reaching
+from ._trace import bases, class_named, made, reaching
 from .leaks import copied_before_split
 
 _SHUFFLED = frozenset(
@@ -94,7 +94,7 @@ def _same_loader(program: Program) -> Iterator[Finding]:
             continue
         for other, first, same in found:
             if other != name and is_train(other) and text(same) == text(data) and not _sampled(first):
-                if {o.node for o in origins(program, same)} == {o.node for o in origins(program, data)}:
+                if isinstance(data, ast.Attribute) or _bound_alike(program, same, data):
                     yield _overlap(
                         program, call, f"{name} reads {text(data)}, as {other} does",
                         "Split the data first, and give each loader a part of its own.",

@@ -9,6 +9,7 @@ from ._program import Program, constant, keyword, method, receiver, text
 from ._say import finding
 from ._trace import made, origins, reaching
 
+_SAME_VALUES = frozenset("view reshape flatten long to contiguous transpose permute".split())
 _CAUSAL = frozenset(("is_causal", "triu", "tril", "generate_square_subsequent_mask"))
 
 
@@ -64,14 +65,7 @@ def _not_shifted(program: Program) -> Iterator[Finding]:
 
 
 def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Call) and method(node) in {
-        "view",
-        "reshape",
-        "flatten",
-        "long",
-        "to",
-        "contiguous",
-    }:
+    while isinstance(node, ast.Call) and method(node) in _SAME_VALUES:
         node = receiver(node)
     return node
 

@@ -204,7 +204,7 @@ def _same_rows(program: Program, fit: ast.Call, data: ast.expr, cut: list[ast.ex
     if not isinstance(data, ast.Name):
         return False
     bound = set(reaching(program, data))
-    return bool(bound) and any(
+    return any(
         isinstance(part, ast.Name) and part.id == data.id and set(reaching(program, part)) == bound
         for part in cut
     )

@@ -23,7 +23,7 @@ from ._program import (
     torch_name,
 )
 from ._say import finding
-from ._trace import is_module, origin
+from ._trace import is_module, origin, reaching
 
 _ON_BY_DEFAULT = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d"])
 
@@ -65,10 +65,10 @@ def train_mode_in_validation(program: Program) -> Iterator[Finding]:
     if any(isinstance(one, str) for one in switched):
         return  # something is put into eval mode, and it may be this network
     learned = {
-        text(c)
-        for b in backwards(program)
-        for loop in loops(program, b.call)[:1]
-        for c in _forwards(program, loop)
+        _signature(program, forward)
+        for backward in backwards(program)
+        for loop in loops(program, backward.call)[:1]
+        for forward in _forwards(program, loop)
     }
     for block, forward in _without_gradients(program):
         whose = origin(program, forward.func)
@@ -79,7 +79,11 @@ def train_mode_in_validation(program: Program) -> Iterator[Finding]:
             or trained_elsewhere(program, forward)
         ):
             continue
-        if text(forward) in learned or not _measures(program, block) or not has_modes(program, whose):
+        if (
+            _signature(program, forward) in learned
+            or not _measures(program, block)
+            or not has_modes(program, whose)
+        ):
             continue
         name = text(forward.func)
         yield finding(
@@ -98,6 +102,12 @@ def _forwards(program: Program, node: ast.AST) -> Iterator[ast.Call]:
     for call in calls(node):
         if not any(_is_no_grad(program, above) for above in ancestors(program, call)):
             yield call
+
+
+def _signature(program: Program, forward: ast.Call) -> tuple[str, frozenset[object]]:
+    """What a forward is given: its words, and what they are bound to."""
+    given = [node for argument in forward.args for node in ast.walk(argument) if isinstance(node, ast.Name)]
+    return text(forward), frozenset(binding for name in given for binding in reaching(program, name))
 
 
 def _is_no_grad(program: Program, node: ast.AST) -> bool:

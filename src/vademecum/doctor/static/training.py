@@ -33,17 +33,9 @@ from ._program import (
 from ._say import finding, line
 from ._trace import class_named, function_named, made
 
-_HARMLESS = (
-    "clip_grad",
-    "grad_norm",
-    "unscale_",
-    "print",
-    "log",
-    "item",
-    "append",
-    "update",
-    "set_postfix",
-    "scale",
+_HARMLESS = frozenset(
+    "clip_grad_norm_ clip_grad_value_ get_grad_norm unscale_ parameters print log log_metrics item append update "
+    "set_postfix get_scale float len".split()
 )
 _SEEDS = frozenset(
     [
@@ -106,10 +98,14 @@ def _region(program: Program, call: ast.Call) -> list[ast.AST] | None:
         for inner in calls(node) if function_named(program, inner.func) is function
     )  # fmt: skip
     return (
-        [function, *(statement_of(program, n) if not isinstance(n, Function) else n for n in above)]
+        [function, *(n if isinstance(n, Function) else _outermost(program, n) for n in above)]
         if looped
         else None
     )
+
+
+def _outermost(program: Program, node: ast.AST) -> ast.AST:
+    return (loops(program, node) or [statement_of(program, node)])[-1]
 
 
 def _given_away(program: Program, region: ast.AST, optimizer: ast.expr) -> bool:
@@ -199,7 +195,7 @@ def _is_harmless(statement: ast.stmt) -> bool:
     words = text(statement)
     for call in calls(statement):
         name = text(call.func)
-        if not any(harmless in name for harmless in _HARMLESS) and "sched" not in name.lower():
+        if name.rpartition(".")[2] not in _HARMLESS and "sched" not in name.lower():
             return False
     return ".grad" not in words or "clip_grad" in words
 
