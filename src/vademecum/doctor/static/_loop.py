@@ -19,7 +19,7 @@ from ._program import (
 )
 from ._trace import bases, is_lightning, made
 
-_BACKWARDS = frozenset(("backward", "manual_backward"))
+BACKWARDS = frozenset(("backward", "manual_backward"))
 _HELPERS = ("accelerator", "fabric", "self", "engine", "strategy")
 _SCHEDULES = ("torch.optim.lr_scheduler.", "torch.optim.swa_utils.")
 
@@ -41,7 +41,7 @@ def backwards(program: Program, node: ast.AST | None = None) -> Iterator[Backwar
     """The calls of ``backward`` in a subtree, or in the whole program."""
     found = calls(node) if node is not None else (n for n in program.nodes if isinstance(n, ast.Call))
     for call in found:
-        if method(call) in _BACKWARDS and not _is_super(receiver(call)):
+        if method(call) in BACKWARDS and not _is_super(receiver(call)):
             whose = receiver(call)
             if call.args and (
                 text(whose).rpartition(".")[2].lower().startswith(_HELPERS) or _helper(program, whose)

@@ -4,12 +4,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ._loop import backwards, optimizers, trained_elsewhere
+from ._loop import BACKWARDS, backwards, callees, optimizers, trained_elsewhere
 from ._program import (
     LOOPS,
     Function,
     Program,
     ancestors,
+    calls,
     constant,
     dotted,
     keyword,
@@ -17,7 +18,7 @@ from ._program import (
     receiver,
     torch_name,
 )
-from ._trace import class_named, function_named, origin
+from ._trace import class_named, function_named, origin, origins
 
 _LAYERS = ("Dropout", "BatchNorm", "AlphaDropout", "FeatureAlphaDropout", "SyncBatchNorm", "RReLU")
 _WITH_DROPOUT = frozenset(["Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"])
@@ -61,8 +62,6 @@ def trained(program: Program) -> set[object]:
 
 
 def _parameter_calls(program: Program, node: ast.expr | None, depth: int = 4) -> Iterator[ast.Call]:
-    from ._trace import origins
-
     if node is None or depth == 0:
         return
     for part in ast.walk(node):
@@ -70,16 +69,16 @@ def _parameter_calls(program: Program, node: ast.expr | None, depth: int = 4) ->
             yield part
         elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
             for one in origins(program, part):
-                if one.node is not None and one.node is not part and not isinstance(one.node, ast.Name):
-                    if isinstance(
-                        one.node, ast.List | ast.ListComp | ast.BinOp | ast.GeneratorExp | ast.Dict
-                    ):
-                        yield from _parameter_calls(program, one.node, depth - 1)
-                    elif isinstance(one.node, ast.Call) and method(one.node) == "parameters":
-                        yield one.node
-                    elif isinstance(one.node, ast.Call) and dotted(program, one.node.func) == "":
-                        yield from _parameter_calls(program, one.node, depth - 1) if isinstance(
-                            one.node.func, ast.Name) and one.node.func.id in {"list", "filter", "tuple"} else ()  # fmt: skip
+                if one.node is not part and _gathers(one.node):
+                    yield from _parameter_calls(program, one.node, depth - 1)
+
+
+def _gathers(node: ast.expr | None) -> bool:
+    """Whether an expression puts parameters together, and makes nothing of its own."""
+    if isinstance(node, ast.Call):
+        plain = isinstance(node.func, ast.Name) and node.func.id in {"list", "filter", "tuple"}
+        return plain or method(node) in {"parameters", "chain"}
+    return isinstance(node, ast.List | ast.ListComp | ast.BinOp | ast.GeneratorExp | ast.Dict)
 
 
 def starts(program: Program) -> Iterator[Sequence[ast.stmt]]:
@@ -94,15 +93,32 @@ def starts(program: Program) -> Iterator[Sequence[ast.stmt]]:
             yield node.body
 
 
+def acting(program: Program) -> frozenset[Function]:
+    """The functions that change a mode or run backward, themselves or through others."""
+    functions = [function for named in program.functions.values() for function in named]
+    words = {"train", "eval", "backward", "manual_backward"}
+    found = {function for function in functions if any(method(call) in words for call in calls(function))}
+    below = {function: set(callees(program, function)) for function in functions}
+    while more := {function for function in functions if function not in found and below[function] & found}:
+        found |= more
+    return frozenset(found)
+
+
 def events(
-    program: Program, block: Sequence[ast.stmt], depth: int = 8, *, sure: bool = True
+    program: Program,
+    block: Sequence[ast.stmt],
+    acts: frozenset[Function],
+    path: tuple[Function, ...] = (),
+    *,
+    sure: bool = True,
 ) -> Iterator[Event]:
     """What happens along a block, each loop run through twice, and the functions that are surely called.
 
     Args:
         program: what was read.
         block: its statements.
-        depth: how many calls deep to look.
+        acts: the functions that are looked into, as `acting` gives them.
+        path: the functions through which the block was reached; none is entered again.
         sure: whether its backwards surely run.
 
     Yields:
@@ -110,20 +126,20 @@ def events(
     """
     for statement in block:
         if isinstance(statement, ast.If) and not _is_main(statement):
-            yield from _branches(program, statement, depth)
+            yield from _branches(program, statement, acts, path)
             ends = any(isinstance(part, ast.Continue | ast.Return | ast.Break) for part in statement.body)
             if ends and not any(word in ast.dump(statement.test) for word in ("isnan", "isfinite", "isinf")):
                 sure = False
         elif isinstance(statement, Function | ast.ClassDef):
             continue
         elif isinstance(statement, (*LOOPS, ast.With, ast.AsyncWith, ast.Try)):
-            yield from _simple(program, _head(statement), depth, sure)
+            yield from _simple(program, _head(statement), acts, path, sure)
             times = 2 if isinstance(statement, LOOPS) else 1
             inner = [*statement.body, *getattr(statement, "orelse", []), *getattr(statement, "finalbody", [])]
             for _ in range(times):
-                yield from events(program, inner, depth, sure=sure)
+                yield from events(program, inner, acts, path, sure=sure)
         else:
-            yield from _simple(program, [statement], depth, sure)
+            yield from _simple(program, [statement], acts, path, sure)
 
 
 def _is_main(statement: ast.If) -> bool:
@@ -137,14 +153,12 @@ def _head(statement: ast.stmt) -> list[ast.AST]:
     return [part for part in parts if part is not None]
 
 
-def _branches(program: Program, statement: ast.If, depth: int) -> Iterator[Event]:
-    inner = list(events(program, [*statement.body, *statement.orelse], depth, sure=False))
+def _branches(
+    program: Program, statement: ast.If, acts: frozenset[Function], path: tuple[Function, ...]
+) -> Iterator[Event]:
+    inner = list(events(program, [*statement.body, *statement.orelse], acts, path, sure=False))
     kinds = {event.kind for event in inner}
-    if (
-        "eval" not in kinds
-        or (kinds <= {"eval"} and _is_periodic(statement.test))
-        or (kinds >= {"eval", "train"} and _is_periodic(statement.test))
-    ):
+    if "eval" not in kinds or ("unknown" not in kinds and _is_periodic(statement.test)):
         yield from inner
     else:
         yield from (Event("unknown", event.whose, event.node) for event in inner)
@@ -155,24 +169,30 @@ def _is_periodic(test: ast.expr) -> bool:
     return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) for node in ast.walk(test))
 
 
-def _simple(program: Program, parts: Sequence[ast.AST], depth: int, sure: bool) -> Iterator[Event]:
+def _simple(
+    program: Program,
+    parts: Sequence[ast.AST],
+    acts: frozenset[Function],
+    path: tuple[Function, ...],
+    sure: bool,
+) -> Iterator[Event]:
     for part in parts:
-        found = [node for node in ast.walk(part) if isinstance(node, ast.Call)]
-        for call in sorted(found, key=lambda c: (c.end_lineno or 0, c.end_col_offset or 0)):
-            if any(isinstance(above, ast.Lambda) for above in ancestors(program, call)):
-                continue
-            yield from _call(program, call, depth, sure)
+        for call in sorted(calls(part), key=lambda c: (c.end_lineno or 0, c.end_col_offset or 0)):
+            if not any(isinstance(above, ast.Lambda) for above in ancestors(program, call)):
+                yield from _call(program, call, acts, path, sure)
 
 
-def _call(program: Program, call: ast.Call, depth: int, sure: bool) -> Iterator[Event]:
+def _call(
+    program: Program, call: ast.Call, acts: frozenset[Function], path: tuple[Function, ...], sure: bool
+) -> Iterator[Event]:
     function = function_named(program, call.func)
     if function is not None:
-        if depth and not trained_elsewhere(program, function):
-            yield from events(program, function.body, depth - 1, sure=sure)
+        if function in acts and function not in path and not trained_elsewhere(program, function):
+            yield from events(program, function.body, acts, (*path, function), sure=sure)
         return
     if class_named(program, call.func) is not None:
         return
-    if any(backward.call is call for backward in backwards(program, call)):
+    if method(call) in BACKWARDS and any(one.call is call for one in backwards(program, call)):
         if sure:
             yield Event("backward", None, call)
         return

@@ -39,7 +39,7 @@ def unregistered_layers(program: Program) -> Iterator[Finding]:
             continue
         told = set()
         for (scope, name), bindings in program.bindings.items():
-            if scope is not owner or name in told or _collected(program, owner, name):
+            if scope is not owner or name in told or _collected(program, name):
                 continue
             for binding in bindings:
                 container = _container(program, owner, name, binding.value)
@@ -70,17 +70,20 @@ def _registers(program: Program, owner: ast.ClassDef) -> bool:
     return bool(named & {"add_module", "register_module", "setattr", "register_parameter"})
 
 
-def _collected(program: Program, owner: ast.ClassDef, name: str) -> bool:
-    """Whether a container is registered after all, or its parameters are fetched by hand."""
+def _collected(program: Program, name: str) -> bool:
+    """Whether a container is registered after all, its parameters are fetched by hand, or it is handed out for that."""
     for node in program.nodes:
-        if isinstance(node, ast.Attribute) and node.attr == name:
-            for above in ancestors(program, node):
-                if isinstance(above, ast.Call) and torch_name(program, above.func) in _REGISTERS:
+        if not isinstance(node, ast.Attribute) or node.attr != name:
+            continue
+        if isinstance(program.parents[node], ast.Return):
+            return True
+        for above in ancestors(program, node):
+            if isinstance(above, ast.Call) and torch_name(program, above.func) in _REGISTERS:
+                return True
+            if isinstance(above, ast.stmt):
+                if "parameters(" in text(above):
                     return True
-                if isinstance(above, ast.stmt):
-                    if "parameters(" in text(above):
-                        return True
-                    break
+                break
     return False
 
 

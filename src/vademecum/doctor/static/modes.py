@@ -2,11 +2,12 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import islice
 
 from .._finding import Finding
 from ._flow import loss_at
 from ._loop import backwards, loops, trained_elsewhere
-from ._modes import events, has_modes, starts, trained
+from ._modes import acting, events, has_modes, starts, trained
 from ._program import (
     Function,
     Program,
@@ -27,14 +28,20 @@ from ._trace import is_module, origin, reaching
 
 _ON_BY_DEFAULT = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d"])
 
+_ENOUGH = 10_000
+"""Events after which a block is taken to be known: a bound for programs whose functions call one another in many ways."""
+
 
 def eval_mode_in_training(program: Program) -> Iterator[Finding]:
     """A network that is still in evaluation mode when a step of training is taken."""
+    acts = acting(program)
+    if not acts and not any(True for _ in backwards(program)):
+        return
     networks = trained(program)
     told: set[ast.AST] = set()
     for block in starts(program):
         since: dict[object, ast.Call] = {}
-        for event in events(program, block):
+        for event in islice(events(program, block, acts), _ENOUGH):
             if event.kind == "eval":
                 since[event.whose] = event.node
             elif event.kind in {"train", "unknown"}:
