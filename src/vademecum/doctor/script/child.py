@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,9 +39,6 @@ from .wire import plain, report_to_json
 
 MEMORY = 256 << 20
 """Bytes of the script's data that may be kept."""
-
-GRACE = 5.0
-"""Seconds after its time in which a script must come to its next event."""
 
 QUIET = {
     "MPLBACKEND": "Agg", "WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug",
@@ -160,7 +157,7 @@ class _Run:
 
     def watch(self) -> None:
         """End the run where nothing happens any more; the stack is written even where Python itself stands still."""
-        seconds = self.job["seconds"] + GRACE
+        seconds = self.job["seconds"] + self.job["grace"]
         self.stack = open(self.folder / "stack", "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
         faulthandler.dump_traceback_later(seconds + 2, file=self.stack, exit=False)
         main = threading.main_thread().ident

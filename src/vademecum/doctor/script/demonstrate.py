@@ -4,9 +4,10 @@ import difflib
 import math
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .._finding import Finding
 from ..patient import patient
 from .outcome import Outcome
 from .run import Progress, run_script
@@ -72,13 +73,19 @@ def demonstrate(
         for text in (wrong, right):
             script = Path(folder, "train.py")
             script.write_text(text, encoding="utf-8")
-            outcomes.append(
-                run_script(script, steps=WHOLE, seconds=seconds, seed=seed, progress=progress)
-            )
+            outcome = run_script(script, steps=WHOLE, seconds=seconds, seed=seed, progress=progress)
+            found = tuple(_named(finding) for finding in outcome.report.findings)
+            outcomes.append(replace(outcome, report=replace(outcome.report, findings=found)))
     figures = [printed(outcome.output) for outcome in outcomes]
     return Demonstration(
         name, wrong, right, outcomes[0], outcomes[1], figures[1][0], (figures[0][1], figures[1][1])
     )
+
+
+def _named(finding: Finding) -> Finding:
+    """A finding by the name of its file alone: the folder is gone when it is read."""
+    folded = tuple(_named(each) for each in finding.folded)
+    return replace(finding, file=Path(finding.file).name, folded=folded)
 
 
 def printed(output: str) -> tuple[str, float]:

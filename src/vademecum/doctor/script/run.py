@@ -17,7 +17,7 @@ from typing import Any
 from vademecum._core.errors import InputError
 
 from .._report import Report
-from .child import GRACE, main
+from .child import main
 from .ending import from_dump
 from .journal import put_back
 from .outcome import Change, Ending, Outcome
@@ -25,6 +25,9 @@ from .wire import ending_from_json, evaluated_from_json, report_from_json
 
 KEPT = 64_000
 """Bytes of output that are kept, of the end."""
+
+GRACE = 5.0
+"""Seconds after its time in which a script must come to its next event."""
 
 ROOT = str(Path(__file__).resolve().parents[3])
 
@@ -135,7 +138,7 @@ def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool
     folder = Path(tempfile.mkdtemp(prefix="vade-check-"))
     keep = False
     try:
-        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps({**job, "grace": GRACE}), encoding="utf-8")
         begun = time.monotonic()
         process = _Process(folder, show=show, fresh=not _forkable() if fresh is None else fresh)
         try:
@@ -244,6 +247,7 @@ class _Process:
             )  # fmt: skip
             self.id = self._popen.pid
         else:
+            _warm()
             sys.stdout.flush()
             sys.stderr.flush()
             self.id = os.fork()
@@ -299,6 +303,13 @@ class _Process:
         """The last of what was printed; a line that was written over counts as it was last."""
         lines = self._kept.decode(errors="replace").split("\n")
         return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+
+
+def _warm() -> None:
+    """Load once what the first optimizer of each process would load: most of the time of a short run."""
+    import torch
+
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
 def _become(folder: Path, writing: int) -> None:
