@@ -2,6 +2,7 @@
 
 import typer
 
+from .check import check
 from .cite import cite
 from .claim import claim
 from .compare import compare
@@ -15,6 +16,7 @@ from .paper import paper
 from .report import report
 from .search import search
 from .show import show
+from .why import why
 
 app = typer.Typer(
     name="vade",
@@ -47,6 +49,8 @@ app.command("fit", rich_help_panel="Work")(fit)
 app.command("compare", rich_help_panel="Work")(compare)
 app.command("search", rich_help_panel="Work")(search)
 app.command("report", rich_help_panel="Work")(report)
+app.command("check", rich_help_panel="Work", context_settings={"allow_interspersed_args": False})(check)
+app.command("why", rich_help_panel="Work")(why)
 app.command("conform", rich_help_panel="Work")(conform)
 app.command("claim", rich_help_panel="Work")(claim)
 app.command("cite", rich_help_panel="Work")(cite)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -267,8 +268,15 @@ class Recorder:
         self.record.metrics.setdefault(name, []).append((self.record.steps, float(value)))
 
     def evaluated_loss(self, value: float, accuracy: float = math.nan) -> None:
-        """Take a loss that was computed without gradients."""
-        self._told.append((value, accuracy))
+        """Take a loss, an accuracy, or both, that were computed without gradients, for the last pass without them."""
+        if self._idle:  # else it belongs to a training step, as an accuracy of its batch does
+            self._told.append((value, accuracy))
+
+    def evaluated_target(self, target: Tensor) -> None:
+        """Take the targets of the last pass without gradients."""
+        batches = self.record.valid.batches
+        if self._idle and batches and batches[-1].y is None and target.ndim and len(target) == len(batches[-1].x):
+            batches[-1] = replace(batches[-1], y=target.detach().to("cpu", copy=True))
 
     def ends(self) -> None:
         """The run is over."""
