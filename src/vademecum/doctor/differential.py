@@ -1,0 +1,209 @@
+"""Causes by intervention: rerun with one thing changed, and see what lets the run learn."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ._finding import Finding, Proof
+from ._report import Report
+from .causes import RANK
+from .cures import Change
+from .cures.table import SEARCHED, cures
+
+GAIN = 0.1
+"""What a cure must add: to the part of a guess's loss that is gone, or to the held-out accuracy."""
+
+NEAR = 0.3
+"""Of the best cure's skill: what falls short of it by more is no cure, but makes the best of a fault."""
+
+LEVEL = 0.9
+"""Of the interval of a proof."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a rerun came to.
+
+    Attributes:
+        outcome: kind of the outcome gate, "" where the run learned.
+        skill: part of a constant guess's loss that is gone at the end of the training seen, 1 at most; minus the loss
+            where no guess is known; -inf where it is not finite.
+        held_out: what was seen without gradients at the end: accuracy, or minus the loss; nan where nothing was.
+        measure: name of the held-out figure, "accuracy" or "loss".
+    """
+
+    outcome: str
+    skill: float
+    held_out: float = math.nan
+    measure: str = ""
+
+
+Rerun = Callable[[Sequence[Change], int], Figures | None]
+"""(changes, seed) -> what the run came to; None where it could not be made or there is no time left."""
+
+Trial = tuple[Finding, Change, Figures | None]
+
+
+def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3, workers: int = 2) -> Report:
+    """Try the cures of a report's findings, and where the run does not learn those of the likeliest causes.
+
+    A finding whose cure lets the run learn is proven: it is an error, with the proof beside it. A symptom whose cure
+    does nothing, while another's helps, is folded beneath that. Where nothing that was found helps, the cures of other
+    causes are tried, and one that helps is a finding.
+
+    Args:
+        report: of the run as it is.
+        rerun: makes the run again.
+        seeds: pairs of runs behind a proof.
+        workers: reruns at a time.
+
+    Returns:
+        The report with proofs.
+    """
+    base = rerun((), 0)
+    if base is None:
+        return report
+    loud = [finding for finding in report.findings if finding.severity in {"warning", "error"}]
+    with ThreadPoolExecutor(workers) as pool:
+        tried = _try(_of(loud), rerun, pool)
+        proven = _best(tried, base)
+        stuck = base.outcome in {"not-learning", "constant", "diverging", "not-finite"}
+        if not proven and stuck and not any(f.severity == "error" for f in loud):
+            asked = [change for _, change, _ in tried]
+            others = [(f, c) for f, c in _of(_suspects(loud)) if c not in asked]
+            proven = _best(_try(others, rerun, pool), base)[:1]
+        proofs = {}
+        for finding, change in proven:
+            if finding.rule not in proofs:
+                proofs[finding.rule] = (finding, change, _proof(change, base, rerun, pool, seeds))
+    return _with_proofs(report, proofs)
+
+
+def _of(findings: Iterable[Finding]) -> list[tuple[Finding, Change]]:
+    """Each finding with each of its cures."""
+    return [(finding, change) for finding in findings for change in cures(finding)]
+
+
+def _try(pairs: Sequence[tuple[Finding, Change]], rerun: Rerun, pool: ThreadPoolExecutor) -> list[Trial]:
+    """Rerun with each change."""
+    figures = pool.map(lambda pair: rerun((pair[1],), 0), pairs)
+    return [(finding, change, f) for (finding, change), f in zip(pairs, figures)]
+
+
+def _best(tried: Sequence[Trial], base: Figures) -> list[tuple[Finding, Change]]:
+    """The changes that help, without those that help far less than the best."""
+    helped = [(finding, change, f) for finding, change, f in tried if f is not None and helps(base, f)]
+    best = max((f.skill for _, _, f in helped), default=0.0)
+    return [(finding, change) for finding, change, f in helped if f.skill >= best - NEAR * abs(best)]
+
+
+def helps(before: Figures, after: Figures) -> bool:
+    """Whether a change lets a run learn that did not, or learn clearly more.
+
+    Args:
+        before: the run as it is.
+        after: the run with the change.
+
+    Returns:
+        Whether it is better by more than noise.
+
+    Example:
+        >>> helps(Figures("not-learning", 0.02), Figures("", 0.6)), helps(Figures("", 0.90), Figures("", 0.93))
+        (True, False)
+    """
+    if not math.isfinite(after.skill) or after.outcome in {"not-finite", "diverging", "constant"}:
+        return False
+    if not math.isfinite(before.skill):
+        return after.outcome == ""
+    if before.outcome and not after.outcome:
+        return after.skill > before.skill
+    gain = after.skill - before.skill
+    if after.measure == before.measure == "accuracy" and math.isfinite(after.held_out - before.held_out):
+        gain = max(gain, after.held_out - before.held_out) if gain > -GAIN else gain
+    return gain > GAIN
+
+
+def _suspects(loud: Sequence[Finding]) -> list[Finding]:
+    """Findings of causes that nothing has told of, to be tried."""
+    told = {finding.rule for finding in loud}
+    return [Finding(rule, "error", "", symptom=True, cure="") for rule in SEARCHED if rule not in told]
+
+
+def _proof(change: Change, base: Figures, rerun: Rerun, pool: ThreadPoolExecutor, seeds: int) -> Proof | None:
+    """The same run with and without a change, over seeds."""
+    asked = [((), seed) for seed in range(seeds)] + [((change,), seed) for seed in range(seeds)]
+    figures = list(pool.map(lambda pair: rerun(*pair), asked))
+    pairs = [(a, b) for a, b in zip(figures[:seeds], figures[seeds:]) if a is not None and b is not None]
+    if not pairs:
+        return None
+    held = all(a.measure and a.measure == b.measure and math.isfinite(a.held_out) for a, b in pairs)
+    name = f"held-out {pairs[0][0].measure}" if held else "part of a guess's loss that is gone"
+    sign = "minus the " if held and pairs[0][0].measure == "loss" else ""
+    before = tuple(a.held_out if held else _bounded(a.skill) for a, _ in pairs)
+    after = tuple(b.held_out if held else _bounded(b.skill) for _, b in pairs)
+    low, high = interval([b - a for a, b in zip(before, after)])
+    return Proof(f"{sign}{name}", before, after, low, high, LEVEL, change.says)
+
+
+def _bounded(skill: float) -> float:
+    """A run that blows up is worse than a guess; by how much says nothing."""
+    return max(skill, -1.0) if not math.isnan(skill) else -1.0
+
+
+def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[float, float]:
+    """Student's interval of the mean of paired differences.
+
+    Args:
+        differences: one a seed.
+        level: of confidence.
+
+    Returns:
+        Its lower and its upper end; both nan for fewer than two differences, or where one is not finite.
+
+    Example:
+        >>> low, high = interval([0.4, 0.5, 0.6])
+        >>> round(low, 3), round(high, 3)
+        (0.331, 0.669)
+    """
+    if len(differences) < 2 or not all(math.isfinite(d) for d in differences):
+        return math.nan, math.nan
+    from scipy.stats import t
+
+    count = len(differences)
+    mean = sum(differences) / count
+    spread = math.sqrt(sum((d - mean) ** 2 for d in differences) / (count - 1) / count)
+    half = float(t.ppf(0.5 + level / 2, count - 1)) * spread
+    return mean - half, mean + half
+
+
+def _with_proofs(report: Report, proofs: dict[str, tuple[Finding, Change, Proof | None]]) -> Report:
+    """Put the proofs to their findings, proven ones first, and symptoms that are not proven beneath."""
+    if not proofs:
+        return report
+    told, under = [], []
+    for finding in report.findings:
+        if finding.rule in proofs:
+            told.append(replace(finding, severity="error", proof=proofs[finding.rule][2]))
+        elif finding.symptom and finding.severity == "warning":
+            under.append(finding)
+        else:
+            told.append(finding)
+    known = {finding.rule for finding in report.findings}
+    for rule, (finding, change, proof) in proofs.items():
+        if rule not in known:
+            told.append(_by_intervention(finding, change, proof))
+    told.sort(key=lambda f: (RANK[f.severity], f.proof is None))
+    told[0] = replace(told[0], folded=(*told[0].folded, *under))
+    return replace(report, findings=tuple(told))
+
+
+def _by_intervention(finding: Finding, change: Change, proof: Proof | None) -> Finding:
+    """A cause that shows by its cure alone."""
+    evidence = {"before": proof.before[0], "after": proof.after[0]} if proof else {}
+    return replace(
+        finding,
+        message=f"The run does not learn as it is, and it does {change.says}.",
+        cure=f"Change it: the rerun {change.says} learned.", evidence=evidence, proof=proof,
+        disproof="The same change does not help over more steps or other seeds.",
+    )  # fmt: skip

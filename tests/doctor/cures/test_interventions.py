@@ -1,0 +1,189 @@
+"""A run with an intervention is, bit for bit, the run of the repaired text."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from vademecum.doctor.attach import attached_to_all
+from vademecum.doctor.cures import INTERVENTIONS, Change, changed
+from vademecum.doctor.recorder import Recorder
+from vademecum.doctor.schedule import Schedule
+
+X = torch.linspace(-2, 2, 120).reshape(30, 4).sin()
+Y = torch.arange(30) % 3
+
+
+def net(*last, seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(4, 20), nn.ReLU(), nn.Linear(20, 3), *last)
+
+
+def train(model, optimizer, *, loss=F.cross_entropy, steps=6, between=None, x=X, y=Y, zero="before"):
+    for _ in range(steps):
+        if zero == "before":
+            optimizer.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        if zero == "between":
+            optimizer.zero_grad()
+        if between:
+            between(model)
+        if zero != "no step":
+            optimizer.step()
+    return [p.detach().clone() for p in model.parameters()]
+
+
+def sgd(model, lr=0.1, **more):
+    return torch.optim.SGD(model.parameters(), lr=lr, **more)
+
+
+def plain(**more):
+    model = net()
+    return train(model, sgd(model, **more))
+
+
+def with_rate(lr):
+    return lambda: plain(lr=lr)
+
+
+def adam_run():
+    model = net()
+    return train(model, torch.optim.Adam(model.parameters(), lr=1e-2))
+
+
+def run(*last, make=sgd, prepare=None, **more):
+    def go():
+        model = net(*last)
+        if prepare:
+            prepare(model)
+        return train(model, make(model), **more)
+
+    return go
+
+
+def half(model):
+    return torch.optim.SGD(model[2].parameters(), lr=0.1)
+
+
+def groups(model):
+    return torch.optim.SGD(
+        [{"params": list(model[2].parameters())}, {"params": list(model[0].parameters())}], lr=0.1
+    )
+
+
+def freeze(model):
+    model[0].requires_grad_(False)
+
+
+def mean_squares(shape):
+    def go():
+        torch.manual_seed(0)
+        model = nn.Linear(4, 1)
+        return train(model, sgd(model), loss=F.mse_loss, y=X.sum(1).reshape(shape))
+
+    return go
+
+
+def standard(x):
+    return (x - x.mean(0)) / x.std(0, correction=0)
+
+
+EXACT = {
+    "rate": (Change("rate", {"factor": 0.1}), with_rate(1.0), with_rate(0.1)),
+    "adam": (Change("adam", {"lr": 1e-2}), plain, adam_run),
+    "momentum": (Change("momentum", {"value": 0.5}), lambda: plain(momentum=0.99), lambda: plain(momentum=0.5)),
+    "no_decay": (Change("no_decay"), lambda: plain(weight_decay=0.5), plain),
+    "flip_sign": (Change("flip_sign"), run(loss=lambda a, b: -F.cross_entropy(a, b)), plain),
+    "zero_grad": (Change("zero_grad"), run(zero="never"), plain),
+    "keep_gradients": (Change("keep_gradients"), run(zero="between"), plain),
+    "step": (Change("step"), run(zero="no step"), plain),
+    "no_clip": (
+        Change("no_clip"), run(between=lambda m: nn.utils.clip_grad_norm_(m.parameters(), 1e-3)), plain,
+    ),
+    "optimize_all": (Change("optimize_all"), run(make=half), run(make=groups)),
+    "unfreeze": (Change("unfreeze"), run(prepare=freeze, make=half), run(make=groups)),
+    "train_mode": (
+        Change("train_mode"), run(nn.BatchNorm1d(3), prepare=lambda m: m.eval()), run(nn.BatchNorm1d(3)),
+    ),
+    "no_dropout": (Change("no_dropout"), run(nn.Dropout(0.9)), plain),
+    "identity": (Change("identity", {"family": "softmax"}), run(nn.Softmax(dim=1)), plain),
+    "last_dim": (
+        Change("last_dim"), run(nn.LogSoftmax(dim=0), loss=F.nll_loss), run(nn.LogSoftmax(dim=1), loss=F.nll_loss),
+    ),
+    "same_shape": (Change("same_shape"), mean_squares((-1,)), mean_squares((-1, 1))),
+    "leaky": (
+        Change("leaky"), plain,
+        lambda: train(model := nn.Sequential(*[
+            nn.LeakyReLU(0.1) if isinstance(part, nn.ReLU) else part for part in net()
+        ]), sgd(model)),
+    ),
+    "log_softmax": (Change("log_softmax"), run(loss=F.nll_loss), plain),
+    "standardize_inputs": (Change("standardize_inputs"), run(x=100 * X + 7), run(x=standard(100 * X + 7))),
+    "finite_inputs": (
+        Change("finite_inputs"),
+        run(x=torch.where(X > 0.9, torch.nan, X)), run(x=torch.where(X > 0.9, 0.0, X)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("name", EXACT)
+def test_the_run_is_that_of_the_repaired_text(name):
+    change, wrong, right = EXACT[name]
+    recorder = Recorder(schedule=Schedule(thorough=True), find=True)
+    with attached_to_all(recorder), changed([change], recorder):
+        seen = wrong()
+    assert not recorder.record.notes
+    torch.testing.assert_close(seen, right(), rtol=1e-5, atol=1e-6)
+    # without the intervention the two texts differ, and nothing of it is left behind
+    after, healed = wrong(), right()
+    assert any(not torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(after, healed))
+
+
+def test_every_loader_draws_in_a_random_order():
+    data = TensorDataset(torch.arange(50.0))
+    recorder = Recorder()
+    with changed([Change("shuffle")], recorder):
+        drawn = torch.cat([x for (x,) in DataLoader(data, batch_size=10)])
+    assert not torch.equal(drawn, torch.arange(50.0))
+    torch.testing.assert_close(drawn.sort().values, torch.arange(50.0))
+    torch.testing.assert_close(torch.cat([x for (x,) in DataLoader(data, batch_size=10)]), torch.arange(50.0))
+
+
+def test_attention_looks_back_only():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    x, other = torch.randn(2, 5, 8), torch.randn(2, 5, 8)
+    other[:, :3] = x[:, :3]
+    with changed([Change("causal")], Recorder()):
+        seen = [attention(z, z, z, need_weights=False)[0][:, :3] for z in (x, other)]
+    torch.testing.assert_close(*seen)
+    plain = [attention(z, z, z, need_weights=False)[0][:, :3] for z in (x, other)]
+    assert not torch.allclose(*plain)
+
+
+def test_logarithms_are_kept_from_zero():
+    with changed([Change("guarded")], Recorder()):
+        value = torch.log(torch.zeros(2)) + torch.zeros(2).sqrt() + 1 / torch.ones(2)
+    assert bool(value.isfinite().all())
+
+
+def test_rare_classes_weigh_more():
+    score, y = torch.zeros(4, 2), torch.tensor([0, 0, 0, 1])
+    with changed([Change("class_weights")], Recorder()):
+        weighted = F.cross_entropy(score - torch.tensor([1.0, 0.0]), y)
+    rare = F.cross_entropy(score - torch.tensor([1.0, 0.0]), y, weight=torch.tensor([4 / 6, 2.0]))
+    torch.testing.assert_close(weighted, rare)
+
+
+def test_an_unknown_intervention_is_refused_by_name():
+    with (
+        pytest.raises(ValueError, match="an intervention must be one of rate, adam"),
+        changed([Change("pray")], Recorder()),
+    ):
+        pass
+
+
+def test_all_interventions_are_functions():
+    assert all(callable(one) for one in INTERVENTIONS.values())
