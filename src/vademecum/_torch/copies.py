@@ -1,8 +1,11 @@
 """Copies to experiment on: what is done to them reaches nothing of the user's."""
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,6 +42,50 @@ def training_copy(model: nn.Module, examples: int) -> Iterator[nn.Module]:
     copy.zero_grad(set_to_none=True)
     with same_streams(), torch.inference_mode(False), torch.enable_grad():
         yield copy
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""Where a module keeps what is called around its passes."""
+
+
+def bare_copy(model: nn.Module) -> nn.Module:
+    """Copy a model without its user's hooks.
+
+    What a hook has collected is neither copied nor added to. The hooks of torch itself stay, for spectral and weight
+    normalization live in them. A compiled or a distributed model is copied as the model that it wraps.
+
+    Args:
+        model: left as it is.
+
+    Returns:
+        The copy, in the modes of the model, with empty gradients.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> _ = model.register_forward_hook(lambda module, args, output: print("called"))
+        >>> _ = bare_copy(model)(torch.zeros(1))
+    """
+    while isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+        model = inner
+    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        model = model.module
+    memo: dict[int, Any] = {}
+    for part in model.modules():
+        for name in HOOKS:
+            hooks = getattr(part, name)
+            memo[id(hooks)] = OrderedDict((key, hook) for key, hook in hooks.items() if _is_torch(hook))
+        for parameter in part.parameters(recurse=False):
+            if parameter.grad is not None:
+                memo[id(parameter.grad)] = None
+    copy = deepcopy(model, memo)
+    copy.zero_grad(set_to_none=True)
+    return copy
+
+
+def _is_torch(hook: Callable[..., Any]) -> bool:
+    """Whether a hook is torch's own."""
+    module = getattr(hook, "__module__", None) or type(hook).__module__
+    return module.startswith("torch.") and not isinstance(hook, partial)
 
 
 def plain(model: nn.Module) -> None:

@@ -1,6 +1,7 @@
 """From a record to a report: let the rules look, keep what is confirmed, and fold consequences under causes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +44,8 @@ def examine(recorder: Recorder) -> Report:
         because |= {rule_of(check): "no backward pass was seen" for check in checks.OF_A_SCENE}
     asked: tuple[Callable[[Record], Any], ...] = checks.OF_A_RECORD
     for check in asked + (checks.OF_A_BAD_OUTCOME if gate.open else ()):
-        findings, reason = _asked(check, record)
+        with _asleep(recorder):
+            findings, reason = _asked(check, record)
         found += findings
         if reason:
             because[rule_of(check)] = reason
@@ -59,6 +61,16 @@ def examine(recorder: Recorder) -> Report:
         fold(_once(found)), tuple(r for r in checked if r not in because), because, (), record.steps, share,
         {"gate": gate.why, "outcome": gate.kind, "loss": gate.loss, "guess": gate.guess},
     )  # fmt: skip
+
+
+@contextmanager
+def _asleep(recorder: Recorder) -> Iterator[None]:
+    """Let a recorder see nothing: a rule may run a copy of the model, which is no pass of the run."""
+    before, recorder.busy = recorder.busy, True
+    try:
+        yield
+    finally:
+        recorder.busy = before
 
 
 def _asked(check: Callable[[Record], Iterable[Finding]], record: Record) -> tuple[list[Finding], str]:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from vademecum._torch.graph import Graph, Op
+from vademecum._torch.graph import MOVES, Graph, Op
 
 FUSED = {
     "NllLoss": "nll", "NllLoss2D": "nll", "NllLossNd": "nll",
@@ -14,6 +15,8 @@ FUSED = {
     "SoftMarginLoss": "soft_margin", "CtcLoss": "ctc",
 }  # fmt: skip
 """Losses that are one operation, by its kind."""
+
+_PLAIN = frozenset({"Neg", "Mean", "Sum"})
 
 REDUCTIONS = {0: "none", 1: "mean", 2: "sum"}
 
@@ -82,6 +85,8 @@ def heads(graph: Graph) -> list[Head]:
             head = _fused(graph, op)
         elif op.kind in {"Abs", "Pow", "Mul"}:
             head = _by_hand(graph, op)
+        elif op.kind in {"Index", "Gather"}:
+            head = _picked(graph, op)
         else:
             continue
         if head is not None and op.index not in taken:
@@ -94,14 +99,12 @@ def heads(graph: Graph) -> list[Head]:
         if not (source is not None and source.index in nll) and not any(
             head.kind == "cross_entropy" and graph.source(head.op) is op for head in found
         ):
-            met = next((other for other in graph.of("Mul") if graph.source(other) is op), None)
+            met = next(((m, i) for m in graph.of("Mul") for i in (0, 1) if graph.source(m, i) is op), None)
             if met is not None:
-                found.append(
-                    Head(
-                        "soft_cross_entropy", op, source, op.saved("result"),
-                        met.saved("other"), dim=_signed(op.saved("dim")),
-                    )
-                )  # fmt: skip
+                output, target = op.saved("result"), met[0].saved("self" if met[1] else "other")
+                if target is None or output is None or target.shape == output.shape:
+                    dim = _signed(op.saved("dim"))
+                    found.append(Head("soft_cross_entropy", op, source, output, target, dim=dim))
     return sorted(found, key=lambda head: head.op.index)
 
 
@@ -138,6 +141,27 @@ def _by_hand(graph: Graph, op: Op) -> Head | None:
     taken = [graph.source(difference, i) for i in range(len(difference.inputs))]
     source = next((behind for behind in taken if behind is not None), None)
     return Head(kind, op, source, op.saved("self"), None, reduction=reduced)
+
+
+def _picked(graph: Graph, op: Op) -> Head | None:
+    """The log-probability of the right class, chosen by an index, under nothing but means, sums and signs."""
+    logs = graph.source(op)
+    if logs is None or logs.kind != "LogSoftmax":
+        return None
+    above = [other for other in graph if op.index in other.inputs]
+    while above and all(one.kind in _PLAIN or one.kind in MOVES for one in above):
+        taken = {one.index for one in above}
+        above = [other for other in graph if taken & set(other.inputs)]
+    if above:
+        return None
+    index = op.saved("index") if op.kind == "Gather" else (op.saved("indices") or (None,))[-1]
+    if not isinstance(index, Tensor) or index.is_floating_point() or index.dtype is torch.bool:
+        return None
+    dim, output = _signed(logs.saved("dim")), logs.saved("result")
+    if op.kind == "Gather" and output is not None and index.ndim == output.ndim:
+        place = _signed(op.saved("dim")) or 0
+        index = index.squeeze(place) if index.shape[place] == 1 else index
+    return Head("cross_entropy", op, graph.source(logs), output, index, dim)
 
 
 def _signed(value: object) -> int | None:

@@ -128,6 +128,27 @@ class Evaluation:
 
 
 @dataclass
+class Kept:
+    """What one forward pass in training was given, copied, so that it can be run again on a copy of the model.
+
+    Attributes:
+        step: optimizer steps before it.
+        args: its positional arguments, their tensors copied.
+        kwargs: its keyword arguments, their tensors copied.
+        training: the mode of the model's root.
+        modes: of the parts that behave differently in evaluation.
+        target: (B, ...) of the loss that followed, where it was seen.
+    """
+
+    step: int
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    training: bool
+    modes: Mapping[str, bool]
+    target: Tensor | None = None
+
+
+@dataclass
 class Record:
     """All that was seen of a run.
 
@@ -162,6 +183,9 @@ class Record:
         count: how often each (rule, where) was confirmed at a backward pass.
         looked: number of looks at a backward pass.
         notes: rule or part -> because of what it was switched off.
+        kept: name of a model -> one of its forward passes in training.
+        copying: bytes of a model up to which it may be copied for an experiment.
+        detached: one clause for each backward pass that began at a loss without a graph: what cut it off, "" unknown.
         seconds: of the run.
         spent: seconds of it that the doctor took.
     """
@@ -194,6 +218,9 @@ class Record:
     count: Counter[tuple[str, str]] = field(default_factory=Counter)
     looked: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    copying: int = 50 << 20
+    detached: list[str] = field(default_factory=list)
     seconds: float = 0.0
     spent: float = 0.0
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import sketches
+from . import reruns, sketches
 from ._finding import Finding
 from .figures import Stat, strided
 from .heads import heads
@@ -77,6 +77,8 @@ class Recorder:
         self.schedule = schedule or Schedule()
         self.memory = memory
         self.find = find
+        if find:  # a run of its own may wait for a copy of a larger model
+            self.record.copying = 2 << 30
         self.findings: dict[tuple[str, str], Finding] = {}
         self.busy, self.alive, self.grad = False, True, True
         self._calls: list[Call] = []
@@ -104,6 +106,7 @@ class Recorder:
             record.parameters = {f"{first}.{key}": p for key, p in record.parameters.items()}
             record.start = {f"{first}.{key}": p for key, p in record.start.items()}
             record.names = {id(p): key for key, p in record.parameters.items()}
+            record.reached = {f"{first}.{key}" for key in record.reached}
         prefix = f"{name}." if len(record.models) > 1 else ""
         for key, parameter in model.named_parameters():
             if isinstance(parameter, nn.parameter.UninitializedParameter) or id(parameter) in record.names:
@@ -156,6 +159,8 @@ class Recorder:
             versions=versions,
         )
         (self._calls if grad else self._idle).append(call)
+        if grad and looking and module is self.record.models.get(name) and reruns.wanted(self.record, call):
+            reruns.keep(self.record, call, self.memory // 4)
         if grad and self._idle:
             self._evaluated()
         del self._calls[:-64]
@@ -182,6 +187,8 @@ class Recorder:
         record = self.record
         record.backwards += 1
         self._backwards += 1
+        if loss.grad_fn is None and id(loss) not in record.names and len(record.detached) < PATIENCE:
+            record.detached.append(reruns.why_detached(record, loss, self._calls, self._idle))
         if self._idle:
             self._evaluated()
         cpu = loss.device.type == "cpu"
@@ -334,6 +341,7 @@ class Recorder:
             look.examples = 0 if first is None else len(first)
         if target is not None and target.numel():
             look.target = Stat.of(target)
+            reruns.keep_target(record, self._calls, target)
         look.accuracy = sketches.accuracy(found, output)
         record.looked += 1
         for check in self.checks:

@@ -9,8 +9,23 @@ from collections.abc import Callable, Iterable
 
 from .._finding import Finding
 from ..record import Record, Scene
+from .broadcast_mismatch import broadcast_mismatch as broadcast_mismatch
+from .detached_part import detached_part as detached_part
+from .flipped_loss_sign import flipped_loss_sign as flipped_loss_sign
+from .loss_detached import loss_detached as loss_detached
+from .missing_log_softmax import missing_log_softmax as missing_log_softmax
+from .missing_nonlinearity import missing_nonlinearity as missing_nonlinearity
+from .missing_output_activation import missing_output_activation as missing_output_activation
 from .missing_zero_grad import missing_zero_grad as missing_zero_grad
+from .mse_on_classes import mse_on_classes as mse_on_classes
+from .nondifferentiable_output import nondifferentiable_output as nondifferentiable_output
+from .output_range import output_range as output_range
+from .redundant_sigmoid import redundant_sigmoid as redundant_sigmoid
 from .redundant_softmax import redundant_softmax as redundant_softmax
+from .single_logit_softmax import single_logit_softmax as single_logit_softmax
+from .symmetric_init import symmetric_init as symmetric_init
+from .unregistered_layers import unregistered_layers as unregistered_layers
+from .wrong_softmax_dim import wrong_softmax_dim as wrong_softmax_dim
 
 SceneCheck = Callable[[Scene], Iterable[Finding]]
 RecordCheck = Callable[[Record], Iterable[Finding]]
@@ -18,6 +33,18 @@ RecordCheck = Callable[[Record], Iterable[Finding]]
 OF_A_SCENE: tuple[SceneCheck, ...] = (
     redundant_softmax,
     # graph
+    redundant_sigmoid,
+    missing_log_softmax,
+    missing_output_activation,
+    wrong_softmax_dim,
+    single_logit_softmax,
+    output_range,
+    broadcast_mismatch,
+    flipped_loss_sign,
+    nondifferentiable_output,
+    loss_detached,
+    unregistered_layers,
+    missing_nonlinearity,
 )  # fmt: skip
 """Facts of the graph, told when they are confirmed."""
 
@@ -25,6 +52,12 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
     missing_zero_grad,
     # loop
     # data
+    # graph
+    missing_output_activation,
+    loss_detached,
+    detached_part,
+    symmetric_init,
+    mse_on_classes,
 )  # fmt: skip
 """Facts of events, optimizers and data, told at once."""
 

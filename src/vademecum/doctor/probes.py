@@ -1,0 +1,161 @@
+"""Counterfactual forward passes: what would the model have said, had it been given something else?"""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vademecum._torch.copies import bare_copy
+from vademecum._torch.streams import same_streams
+from vademecum._torch.trace import tensors
+
+from .record import Kept, NotCheckedError, Record
+from .reruns import copied
+from .sketches import main_input
+
+CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 5e-3}
+"""Of the outputs' size: what sums in another order may change."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and a forward pass of it, to be run again.
+
+    Attributes:
+        name: of the model in the record.
+        model: the user's; every run makes a copy of it.
+        kept: what the pass was given.
+        main: the largest tensor that it was given.
+    """
+
+    name: str
+    model: nn.Module
+    kept: Kept
+    main: Tensor
+
+    def run(
+        self,
+        change: Callable[[Tensor], Tensor] = lambda x: x,
+        *,
+        training: bool = False,
+        grad: bool = False,
+        watch: Callable[[nn.Module], Any] = lambda model: None,
+    ) -> Any:
+        """Run the pass again on a fresh copy, with what is random drawn as in every other run.
+
+        Args:
+            change: what becomes of each tensor that the model is given; the arguments' own order.
+            training: whether the copy is in the modes of the kept pass, else as a whole in evaluation mode.
+            grad: whether gradients are recorded.
+            watch: given the copy before it runs, to put hooks of its own on it.
+
+        Returns:
+            What the model returned.
+
+        Raises:
+            NotCheckedError: the model cannot be copied, or fails when it is run again.
+        """
+        with same_streams(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                copy = bare_copy(self.model)
+            except Exception as error:
+                raise NotCheckedError(
+                    f"the model cannot be copied ({type(error).__name__}: {error})"
+                ) from None
+            copy.train(self.kept.training and training)
+            if training:
+                for path, part in copy.named_modules():
+                    part.training = self.kept.modes.get(path, part.training)
+            watch(copy)
+            arguments = _changed(copied([list(self.kept.args), dict(self.kept.kwargs)]), change)
+            with torch.inference_mode(False), torch.set_grad_enabled(grad):
+                torch.manual_seed(0)
+                try:
+                    return copy(*arguments[0], **arguments[1])
+                except Exception as error:
+                    text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                    raise NotCheckedError(f"a further forward pass failed ({text})") from None
+
+
+def subjects(record: Record, *, fewest: int = 2) -> Iterator[Subject]:
+    """The models of a run with a pass each that can be run again.
+
+    Args:
+        record: of the run.
+        fewest: examples that the batch must have.
+
+    Yields:
+        The subjects.
+
+    Raises:
+        NotCheckedError: there is none.
+    """
+    found, why = 0, record.notes.get("reruns", "no forward pass of a whole model in training was kept")
+    for name, kept in record.kept.items():
+        model = record.models[name]
+        size = sum(t.nbytes for t in [*model.parameters(), *model.buffers()] if not _lazy(t))
+        main = main_input(tuple(tensors((kept.args, kept.kwargs))))
+        if size > record.copying:
+            why = f"the model has {size >> 20} MB, and copies are made of up to {record.copying >> 20} MB"
+        elif main is None or len(main) < fewest:
+            why = f"the kept batch has fewer than {fewest} examples"
+        elif not all(bool(torch.isfinite(p).all()) for p in model.parameters() if not _lazy(p)):
+            why = "weights of the model are not finite"
+        else:
+            found += 1
+            yield Subject(name, model, kept, main)
+    if not found:
+        raise NotCheckedError(why)
+
+
+def outputs(result: Any) -> tuple[Tensor, ...]:
+    """The floating tensors in what a model returned, its loss among them where it has one."""
+    found = tuple(tensors(result)) or tuple(tensors(list(getattr(result, "__dict__", {}).values())))
+    return tuple(out.detach() for out in found if out.is_floating_point() and out.numel())
+
+
+def by_example(result: Any, examples: int) -> Tensor | None:
+    """(examples, ...) the first output with a row, or the same number of rows, for each example; None without one.
+
+    A square table of all pairs of examples is none.
+
+    Returns:
+        The output, flat for each example.
+    """
+    for out in outputs(result):
+        if out.ndim and len(out) and len(out) % examples == 0 and tuple(out.shape) != (examples, examples):
+            return out.reshape(examples, -1) if out.numel() > 1 else None
+    return None
+
+
+def moved(before: Tensor, after: Tensor) -> Tensor:
+    """(B,) largest change of each row, of the size of all outputs; what is beyond `tolerance` is no rounding."""
+    size = before.abs().max().clamp_min(1e-12)
+    return (after - before).abs().reshape(len(before), -1).amax(1) / size
+
+
+def tolerance(output: Tensor) -> float:
+    """The relative change that a sum in another order may make."""
+    return CLOSE.get(output.dtype, 1e-4)
+
+
+def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Nested arguments with each tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _changed(item, change) for key, item in value.items()}
+    if isinstance(value, tuple):
+        items = [_changed(item, change) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, list):
+        return [_changed(item, change) for item in value]
+    return value
+
+
+def _lazy(tensor: Tensor) -> bool:
+    return isinstance(tensor, (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer))
