@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .figures import Activation, Seen, Stat
 from .heads import Head
+from .loop import Loop
 
 
 class NotCheckedError(Exception):
@@ -70,7 +71,7 @@ class Look:
         raw_norm: the same after backward, before the user's code touched it (clipping), where it was seen.
         weight_norm: of each parameter before the step.
         ratio: norm of the update over norm of the weight, from a strided sample; missing where nothing was updated.
-        unchanged: names of parameters with a gradient that is not zero and a sample that did not move.
+        unchanged: names of parameters whose sample did not move though its gradient is not zero.
         leftover: norm of the gradients that stood before backward, after the last step; nan where not seen.
         wiped: names of parameters whose gradient was not zero after backward and zero or None at the step.
         backwards: backward passes since the last step.
@@ -82,6 +83,9 @@ class Look:
         rates: learning rate of each parameter group.
         optimizer: place of the optimizer in the record.
         examples: in the batch.
+        modes: models with parts that behave differently in evaluation -> whether any pass before the step had the root
+            or such a part in training mode.
+        thrown: backward passes before the step whose gradients were cleared by the next one's begin.
     """
 
     step: int
@@ -102,6 +106,8 @@ class Look:
     rates: tuple[float, ...] = ()
     optimizer: int = 0
     examples: int = 0
+    modes: Mapping[str, bool] = field(default_factory=dict)
+    thrown: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,9 +164,10 @@ class Record:
         scaled: whether a gradient scaler was in use.
         finished: whether the run came to its end.
         failure: exception that ended the run: (type, text, site), or None.
-        nan: what is known of the first value that was not finite, or None.
+        nan: what is known of the first value that was not finite: "step", "loss", "origin"; or None.
         count: how often each (rule, where) was confirmed at a backward pass.
         looked: number of looks at a backward pass.
+        loop: figures of the order and the timing of events.
         notes: rule or part -> because of what it was switched off.
         seconds: of the run.
         spent: seconds of it that the doctor took.
@@ -193,6 +200,7 @@ class Record:
     nan: Mapping[str, Any] | None = None
     count: Counter[tuple[str, str]] = field(default_factory=Counter)
     looked: int = 0
+    loop: Loop = field(default_factory=Loop)
     notes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     spent: float = 0.0

@@ -10,7 +10,7 @@ from vademecum._torch.graph import Op
 
 from .figures import ROWS, Activation, Batch, Seen, strided
 from .heads import Head
-from .record import Call, Scene
+from .record import Call, Record, Scene
 
 NONLINEAR = {
     "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Gelu": "gelu", "Silu": "silu", "Elu": "elu",
@@ -172,6 +172,17 @@ def _is_channels(op: Op, scene: Scene) -> bool:
     while behind is not None and behind.kind not in WEIGHTED:
         behind = scene.graph.source(behind)
     return behind is not None and "onvolution" in behind.kind
+
+
+def felt(grad: Tensor | None, sample: int) -> bool:
+    """Whether a gradient is not zero at the places at which a parameter is sampled."""
+    return grad is not None and not grad.is_sparse and bool(strided(grad, sample).any())
+
+
+def holds(record: Record, name: str, parameters: Sequence[Tensor]) -> bool:
+    """Whether some of the parameters belong to a model."""
+    own = {id(p) for p in record.models[name].parameters()}
+    return any(id(p) in own for p in parameters)
 
 
 def norms(named: Mapping[str, Tensor | None]) -> dict[str, float]:
