@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+FAR, RECENT = 64, 2
+"""Looks back that are asked for their graph, and steps whose graph may be there by right."""
+
 
 class Token:
     """A thing that lives as long as the graph that holds it."""
@@ -25,6 +28,8 @@ class Loop:
         rates: for each optimizer, by its place: (step, smallest rate, largest rate) of its groups at each step.
         thrown: backward passes, of those looked at, whose gradients were cleared before a step could use them.
         kept: (step, operations of its graph, reference that is dead when the graph is gone) of each look.
+        alive: most graphs of earlier looks, steps just before left out, that were in memory at once.
+        summed: whether the loss is a sum over examples that nothing divides.
         cycles: steps whose waiting was measured: from the end of a step to the next training pass.
         waited: seconds of it, in all.
         lasted: seconds of those cycles, in all.
@@ -37,6 +42,8 @@ class Loop:
     rates: dict[int, list[tuple[int, float, float]]] = field(default_factory=dict)
     thrown: int = 0
     kept: list[tuple[int, int, "weakref.ref[Token]"]] = field(default_factory=list)
+    alive: int = 0
+    summed: bool = False
     cycles: int = 0
     waited: float = 0.0
     lasted: float = 0.0
@@ -76,6 +83,8 @@ class Loop:
             metadata: Any = loss.grad_fn.metadata  # torch types the property as a method
             metadata["vademecum"] = token
             self.kept.append((step, size, weakref.ref(token)))
+            older = [ref for at, _, ref in self.kept[-FAR:] if at < step - RECENT]
+            self.alive = max(self.alive, sum(ref() is not None for ref in older))
 
     def finite(self, place: int, optimizer: torch.optim.Optimizer, *, looking: bool) -> bool:
         """Whether the gradient of one small tensor is finite, at the input, where what is not finite ends up."""

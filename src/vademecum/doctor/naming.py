@@ -1,6 +1,6 @@
 """Names of what is met, and small questions about modules and tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,3 +28,9 @@ def free(name: str, taken: Mapping[str, Any]) -> str:
 def attributes(output: Any) -> tuple[Tensor, ...]:
     """Tensors of a dataclass-like output."""
     return tuple(tensors(list(vars(output).values()))) if hasattr(output, "__dict__") else ()
+
+
+def listed(names: Sequence[str], limit: int = 4) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

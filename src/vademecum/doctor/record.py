@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .figures import Activation, Seen, Stat
+from .figures import SAMPLE, Activation, Seen, Stat, strided
 from .heads import Head
 from .loop import Loop
 
@@ -83,6 +83,7 @@ class Look:
         rates: learning rate of each parameter group.
         optimizer: place of the optimizer in the record.
         examples: in the batch.
+        still: half-precision parameters -> share of sampled values that did not move.
         modes: models with parts that behave differently in evaluation -> whether any pass before the step had the root
             or such a part in training mode.
         thrown: backward passes before the step whose gradients were cleared by the next one's begin.
@@ -106,6 +107,7 @@ class Look:
     rates: tuple[float, ...] = ()
     optimizer: int = 0
     examples: int = 0
+    still: dict[str, float] = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
     thrown: int = 0
 
@@ -219,6 +221,12 @@ class Record:
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
+
+    def moved(self, name: str) -> bool:
+        """Whether a parameter has other values than at the start; what is not known counts as moved."""
+        start = self.start.get(name)
+        now = None if start is None else strided(self.parameters[name], SAMPLE)
+        return now is None or start is None or now.shape != start.shape or not torch.equal(now, start)
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All parts of all models with their paths."""

@@ -14,7 +14,7 @@ from vademecum._torch.trace import tensors
 
 from . import nonfinite, sketches
 from ._finding import Finding
-from .figures import Stat, strided
+from .figures import SAMPLE, Stat, strided
 from .heads import heads
 from .loop import schedulers
 from .modes import mode_dependent
@@ -22,9 +22,6 @@ from .naming import attributes, free, version, within
 from .record import Call, Evaluation, Look, NotCheckedError, Record, Scene, Site
 from .schedule import Schedule
 from .sites import caller
-
-SAMPLE = 1024
-"""Values of a parameter that are kept to see it move."""
 
 NEAR = 64
 """Operations next to a loss among which its targets are looked for."""
@@ -272,6 +269,11 @@ class Recorder:
             size, change = sketches.norms(self._before), sketches.norms(moved)
             look.ratio |= {name: change[name] / size[name] for name in change if size.get(name, 0.0) > 0}
             look.unchanged += tuple(name for name in change if change[name] == 0 and name in self._felt)
+            look.still |= {
+                name: float((delta == 0).float().mean())
+                for name, delta in moved.items()
+                if delta.element_size() < 4
+            }
             record.looks.append(look)
         record.steps += 1
         self._look, self._before, self._risks = None, {}, []
@@ -340,6 +342,7 @@ class Recorder:
             record.num_classes = max(record.num_classes, found[0].num_classes)
         record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
         self._risks = nonfinite.risks(graph)
+        record.loop.summed |= sketches.summed(scene)
         record.loop.graph(record.steps, loss, len(graph))
         record.loop.inputs_learn |= any(x.requires_grad for call in self._calls for x in call.inputs)
         sketches.reach(scene)

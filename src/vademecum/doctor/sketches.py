@@ -174,6 +174,19 @@ def _is_channels(op: Op, scene: Scene) -> bool:
     return behind is not None and "onvolution" in behind.kind
 
 
+def summed(scene: Scene) -> bool:
+    """Whether the loss is a sum over many values, or holds one, that nothing divides."""
+    sums = {head.op.index for head in scene.heads if head.reduction == "sum"}
+    waiting = [0] if len(scene.graph) else []
+    while waiting:
+        op = scene.graph.ops[waiting.pop()]
+        if op.index in sums or op.kind == "Sum":
+            return True
+        if op.kind in {"Add", "Sub", "Neg"}:
+            waiting += [index for index in op.inputs if index is not None]
+    return False
+
+
 def felt(grad: Tensor | None, sample: int) -> bool:
     """Whether a gradient is not zero at the places at which a parameter is sampled."""
     return grad is not None and not grad.is_sparse and bool(strided(grad, sample).any())
