@@ -11,7 +11,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "non-finite": frozenset(
         {"run-failed", "exploding-gradient", "parameters-not-updated", "constant-output"}
     ),
-    "optimizer-wrong-parameters": frozenset({"parameters-not-updated", "lr-too-low", "labels-mismatched"}),
+    "optimizer-wrong-parameters": frozenset(
+        {"missing-zero-grad", "two-optimizers", "parameters-not-updated", "lr-too-low"}
+    ),
     "zero-grad-before-step": frozenset({"parameters-not-updated", "lr-too-low", "constant-output"}),
     "missing-step": frozenset({"parameters-not-updated", "lr-too-low", "optimizer-wrong-parameters"}),
     "parameters-not-updated": frozenset({"lr-too-low"}),

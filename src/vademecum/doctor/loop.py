@@ -4,14 +4,21 @@ import gc
 import math
 import weakref
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from .modes import mode_dependent, mode_matters
 
 FAR, RECENT = 64, 2
 """Looks back that are asked for their graph, and steps whose graph may be there by right."""
+
+
+UNSTEPPED = 16
+"""Backward passes without a step after which idle optimizers are looked for."""
 
 
 class Token:
@@ -26,7 +33,10 @@ class Loop:
 
     Attributes:
         rates: for each optimizer, by its place: (step, smallest rate, largest rate) of its groups at each step.
-        thrown: backward passes, of those looked at, whose gradients were cleared before a step could use them.
+        idle: optimizers that hold parameters and had not stepped after many backward passes.
+        matters: models without known parts for which it matters -> whether their output depends on the mode.
+        heard: functions of the user's -> the first arguments that they were called with.
+        listening: ends the listening for those arguments.
         kept: (step, operations of its graph, reference that is dead when the graph is gone) of each look.
         alive: most graphs of earlier looks, steps just before left out, that were in memory at once.
         summed: whether the loss is a sum over examples that nothing divides.
@@ -40,7 +50,10 @@ class Loop:
     """
 
     rates: dict[int, list[tuple[int, float, float]]] = field(default_factory=dict)
-    thrown: int = 0
+    idle: int = 0
+    matters: dict[str, bool] = field(default_factory=dict)
+    heard: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
+    listening: ExitStack = field(default_factory=ExitStack)
     kept: list[tuple[int, int, "weakref.ref[Token]"]] = field(default_factory=list)
     alive: int = 0
     summed: bool = False
@@ -69,6 +82,11 @@ class Loop:
             self.waited += self._began - self._ended
             self.lasted += now - self._ended
         self._ended, self._began = now, math.nan
+
+    def modes(self, call: Any, module: nn.Module, *, look: bool) -> None:
+        """Find out once, at a pass without gradients, whether a model with no part of a known kind has two modes."""
+        if look and call.model not in self.matters and not mode_dependent(module):
+            self.matters[call.model] = mode_matters(module, call.args, call.kwargs)
 
     def rate(self, place: int, step: int, rates: Iterable[float]) -> None:
         """Note the rates of an optimizer at a step."""

@@ -72,7 +72,8 @@ class Look:
         weight_norm: of each parameter before the step.
         ratio: norm of the update over norm of the weight, from a strided sample; missing where nothing was updated.
         unchanged: names of parameters whose sample did not move though its gradient is not zero.
-        leftover: norm of the gradients that stood before backward, after the last step; nan where not seen.
+        leftover: norm of the gradients of the stepped parameters that were never cleared since their last step; nan
+            where no backward pass before the step was looked at.
         wiped: names of parameters whose gradient was not zero after backward and zero or None at the step.
         backwards: backward passes since the last step.
         activations: of the last forward pass.
@@ -84,8 +85,8 @@ class Look:
         optimizer: place of the optimizer in the record.
         examples: in the batch.
         still: half-precision parameters -> share of sampled values that did not move.
-        modes: models with parts that behave differently in evaluation -> whether any pass before the step had the root
-            or such a part in training mode.
+        modes: models that the step is about -> whether any pass before it had the root, or a part that behaves
+            differently in evaluation, in training mode.
         thrown: backward passes before the step whose gradients were cleared by the next one's begin.
     """
 
@@ -143,7 +144,7 @@ class Record:
         models: name -> whole models, live.
         optimizers: live, in the order of their first step.
         names: id of a parameter -> its name.
-        parameters: name -> parameter, live, of all models.
+        parameters: name -> parameter, live, of all models; without models, of the optimizers.
         start: name -> (up to 1024,) strided sample of its value before the first step.
         looks: inspected steps.
         losses: (step, value) of every backward pass whose loss was read.
@@ -178,7 +179,7 @@ class Record:
     models: dict[str, nn.Module] = field(default_factory=dict)
     optimizers: list[torch.optim.Optimizer] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
-    parameters: dict[str, nn.Parameter] = field(default_factory=dict)
+    parameters: dict[str, Tensor] = field(default_factory=dict)
     start: dict[str, Tensor] = field(default_factory=dict)
     looks: list[Look] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)
@@ -218,7 +219,7 @@ class Record:
         return next((i for i in range(1, len(order)) if order[i] == order[0]), 0)
 
     @property
-    def trainable(self) -> dict[str, nn.Parameter]:
+    def trainable(self) -> dict[str, Tensor]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
 

@@ -16,10 +16,10 @@ from . import nonfinite, sketches
 from ._finding import Finding
 from .figures import SAMPLE, Stat, strided
 from .heads import heads
-from .loop import schedulers
+from .loop import UNSTEPPED, idle_optimizers, schedulers
 from .modes import mode_dependent
 from .naming import attributes, free, version, within
-from .record import Call, Evaluation, Look, NotCheckedError, Record, Scene, Site
+from .record import Call, Look, NotCheckedError, Record, Scene, Site
 from .schedule import Schedule
 from .sites import caller
 
@@ -84,6 +84,7 @@ class Recorder:
         self._before: dict[str, Tensor] = {}
         self._felt: set[str] = set()
         self._modes: dict[str, bool] = {}
+        self._left: dict[str, float] = {}
         self._risks: list[nonfinite.Risk] = []
         self._thrown = 0
         self._look: Look | None = None
@@ -150,9 +151,7 @@ class Recorder:
         )  # fmt: skip
         if grad:
             self.record.loop.pass_begins(self._own_time(), idle=bool(self._idle))
-            if modes:
-                on = module.training or any(modes.values())
-                self._modes[name] = self._modes.get(name, False) or on
+            self._modes[name] = self._modes.get(name, False) or module.training or any(modes.values())
         (self._calls if grad else self._idle).append(call)
         if grad and self._idle:
             self._evaluated()
@@ -170,6 +169,7 @@ class Recorder:
             return
         call = calls[-1]
         call.result, call.outputs = output, tuple(tensors(output)) or attributes(output)
+        self.record.loop.modes(call, module, look=not self.grad)
         call.changed = tuple(
             i for i, (x, before) in enumerate(zip(call.inputs, call.versions)) if version(x) != before
         )
@@ -182,6 +182,8 @@ class Recorder:
         self._backwards += 1
         if self._idle:
             self._evaluated()
+        if record.backwards == UNSTEPPED and not record.steps:
+            record.loop.idle = len(idle_optimizers(record.parameters))
         cpu = loss.device.type == "cpu"
         if loss.numel() == 1 and (cpu or self.schedule.looking):
             value = float(loss)
@@ -194,14 +196,18 @@ class Recorder:
         site = caller()
         if site.line:
             record.sites.setdefault("backward", site)
-        before, left = self._look, self._leftover()
+        before, left = self._look, sketches.norms(self._gradients())
         look = self._look = Look(record.steps, backwards=self._backwards)
         look.loss = float(loss) if loss.numel() == 1 else math.nan
-        if self._stepped:
-            look.leftover = left
-        elif before is not None and left == 0 and any(before.raw_norm.values()):
+        for name in record.parameters:
+            self._left[name] = min(self._left.get(name, math.inf), left.get(name, 0.0))
+        if (
+            not self._stepped
+            and before is not None
+            and not any(left.values())
+            and any(before.raw_norm.values())
+        ):
             self._thrown += 1
-            record.loop.thrown += 1
         look.thrown = self._thrown
         if loss.grad_fn is not None:
             self._scene(loss, look)
@@ -237,9 +243,13 @@ class Recorder:
         if site.line:
             record.sites.setdefault("step", site)
         look.optimizer = place
+        if self.find and not record.models:
+            sketches.adopt(record, optimizer)
         look.rates = tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
         mine = [p for group in optimizer.param_groups for p in group["params"]]
         known = {record.names[id(p)]: p for p in mine if id(p) in record.names}
+        if any(name in self._left for name in known):
+            look.leftover = math.hypot(*(self._left.pop(name, 0.0) for name in known))
         look.grad_norm |= sketches.norms({name: p.grad for name, p in known.items() if p.grad is not None})
         look.weight_norm |= sketches.norms(known)
         look.wiped += tuple(
@@ -279,6 +289,8 @@ class Recorder:
         self._look, self._before, self._risks = None, {}, []
         self._backwards, self._stepped, self._thrown = 0, True, 0
         self._modes.clear()
+        if look is None:
+            self._left.clear()
         self.schedule.stepped()
 
     def told(self, name: str, value: float) -> None:
@@ -296,6 +308,7 @@ class Recorder:
                 self._evaluated()
             except Exception as error:
                 self.failed("evaluated", error)
+        self.record.loop.listening.close()
         self.record.seconds = time.perf_counter() - self._begun
         self.record.spent = self.schedule.spent
         self._calls.clear()
@@ -322,11 +335,6 @@ class Recorder:
 
     def _gradients(self) -> dict[str, Tensor]:
         return {name: p.grad for name, p in self.record.parameters.items() if p.grad is not None}
-
-    def _leftover(self) -> float:
-        """Norm of what the last step's gradients left in the buffers, before this pass adds to them."""
-        left = sketches.norms(self._gradients())
-        return math.sqrt(sum(value * value for value in left.values()))
 
     def _scene(self, loss: Tensor, look: Look) -> None:
         """Read the graph and let the checks look at it."""
@@ -387,14 +395,4 @@ class Recorder:
         calls, self._idle = self._idle, []
         count, self._passes = self._passes, 0
         told, self._told = self._told, []
-        losses = [value for value, _ in told if math.isfinite(value)]
-        right = [value for _, value in told if math.isfinite(value)]
-        first = calls[0]
-        self.record.evaluations.append(
-            Evaluation(
-                self.record.steps, count, all(call.training for call in calls), first.modes,
-                sum(losses) / len(losses) if losses else math.nan,
-                sum(right) / len(right) if right else math.nan,
-                same_data=sketches.figure(first.inputs) in self.record.train.order[-512:],
-            )
-        )  # fmt: skip
+        self.record.evaluations.append(sketches.evaluation(self.record, calls, count, told))

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from vademecum._torch.graph import Op
 
-from .figures import ROWS, Activation, Batch, Seen, strided
+from .figures import ROWS, SAMPLE, Activation, Batch, Seen, strided
 from .heads import Head
-from .record import Call, Record, Scene
+from .naming import free
+from .record import Call, Evaluation, Record, Scene
 
 NONLINEAR = {
     "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Gelu": "gelu", "Silu": "silu", "Elu": "elu",
@@ -185,6 +186,30 @@ def summed(scene: Scene) -> bool:
         if op.kind in {"Add", "Sub", "Neg"}:
             waiting += [index for index in op.inputs if index is not None]
     return False
+
+
+def evaluation(
+    record: Record, calls: Sequence[Call], passes: int, told: Sequence[tuple[float, float]]
+) -> Evaluation:
+    """Close a stretch of passes without gradients: its first and last call, their number, (loss, accuracy) told."""
+    losses = [value for value, _ in told if math.isfinite(value)]
+    right = [value for _, value in told if math.isfinite(value)]
+    first = calls[0]
+    return Evaluation(
+        record.steps, passes, all(call.training for call in calls), first.modes,
+        sum(losses) / len(losses) if losses else math.nan,
+        sum(right) / len(right) if right else math.nan,
+        same_data=figure(first.inputs) in record.train.order[-512:],
+    )  # fmt: skip
+
+
+def adopt(record: Record, optimizer: torch.optim.Optimizer) -> None:
+    """Name the parameters of a program without modules, so that they are watched too."""
+    for number, p in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+        if id(p) not in record.names:
+            name = free(f"parameter {number}", record.parameters)
+            record.names[id(p)], record.parameters[name] = name, p
+            record.start[name] = strided(p, SAMPLE).clone()
 
 
 def felt(grad: Tensor | None, sample: int) -> bool:

@@ -52,9 +52,9 @@ def eval_mode_in_training(record: Record) -> Iterator[Finding]:
     Raises:
         NotCheckedError: no model has parts for which it matters, or too few looks.
     """
-    names = {name for look in record.looks for name in look.modes}
+    names = {name for look in record.looks for name in look.modes if _has_modes(record, name)}
     if not names:
-        raise NotCheckedError("no model that is trained has dropout or running statistics")
+        raise NotCheckedError("no model that is trained is known to work differently in evaluation")
     for name in sorted(names):
         modes = [(look.step, look.modes[name]) for look in record.looks if name in look.modes]
         if len(modes) < LOOKS:
@@ -76,7 +76,8 @@ def eval_mode_in_training(record: Record) -> Iterator[Finding]:
                 else "The model is trained in evaluation mode from the first step on"
             )
             + f": {_named(record.models[name], parts)} works as in evaluation.",
-            cure="Call model.train() at the start of every epoch.", where=parts[0] if len(names) == 1 else name,
+            cure="Call model.train() at the start of every epoch.",
+            where=parts[0] if parts and len(names) == 1 else name,
             evidence={"since_step": since, "parts": len(parts)}, reference="ioffe2015batch",
             file=site.file, line=site.line, diff="  for epoch in range(epochs):\n+     model.train()", step=since,
             disproof="The model is fine-tuned in evaluation mode on purpose.",
@@ -91,4 +92,9 @@ def _loaded(model: nn.Module) -> bool:
 
 def _named(model: nn.Module, paths: list[str]) -> str:
     kinds = sorted({type(model.get_submodule(path)).__name__ for path in paths})
-    return " and ".join(kinds)
+    return " and ".join(kinds) or "what asks for its mode"
+
+
+def _has_modes(record: Record, name: str) -> bool:
+    """Whether evaluation is different for a model: by its parts, or as a repetition has shown."""
+    return bool(mode_dependent(record.models[name])) or record.loop.matters.get(name, False)

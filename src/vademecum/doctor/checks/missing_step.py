@@ -26,7 +26,6 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..loop import idle_optimizers
 from ..naming import listed
 from ..record import NotCheckedError, Record
 
@@ -85,7 +84,7 @@ def _never(record: Record) -> Iterator[Finding]:
     if len(still) < len(record.reached) or not still or record.backwards < enough:
         return
     loop, site = record.loop, record.site("backward")
-    idle = record.optimizers or idle_optimizers(record.parameters)
+    idle = len(record.optimizers) or loop.idle
     again = record.epoch and record.backwards >= 2 * record.epoch and record.backwards >= PASSES
     if not idle and (loop.inputs_learn or record.strangers or not record.heads or not again):
         return  # gradients may be wanted for their own sake

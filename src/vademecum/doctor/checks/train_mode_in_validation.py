@@ -59,14 +59,14 @@ def train_mode_in_validation(record: Record) -> Iterator[Finding]:
         raise NotCheckedError("no pass without gradients was seen")
     if sum(1 for count in record.steps_of.values() if count) > 1:
         raise NotCheckedError("several optimizers step, and passes without gradients may be part of training")
-    train = record.train.rows()
+    train, unknown = record.train.rows(), any(record.loop.matters.values())
     rows: dict[int, list[Tensor]] = {}
     for batch in record.valid.batches:
         rows.setdefault(batch.step, []).append(batch.rows)
     wrong = []
     for stretch in record.evaluations:
         mine = rows.get(stretch.step, [])
-        on = stretch.training and any(stretch.modes.values())
+        on = stretch.training and (any(stretch.modes.values()) or unknown)
         if (
             on
             and not stretch.same_data
@@ -85,12 +85,15 @@ def train_mode_in_validation(record: Record) -> Iterator[Finding]:
 def _finding(record: Record, told: list[Evaluation], same: int) -> Finding:
     first, site = told[0], record.site("evaluation")
     parts = [path for path, on in first.modes.items() if on]
+    named = (
+        f"{len(parts)} of its parts still work as in training ({parts[0]})" if parts else "its dropout is on"
+    )
     what = f"{same} times over the same data" if same else "once the training is over"
     return Finding(
         "train-mode-in-validation", "warning",
-        f"The model is evaluated in training mode, {what}: {len(parts)} of its parts still work as in training "
-        f"({parts[0]}), so what is measured is not what will be used.",
-        cure="Call model.eval() before the evaluation and model.train() after it.", where=parts[0],
+        f"The model is evaluated in training mode, {what}: {named}, "
+        "so what is measured is not what will be used.",
+        cure="Call model.eval() before the evaluation and model.train() after it.", where=parts[0] if parts else "",
         evidence={"evaluations": len(told), "parts": len(parts)}, reference="srivastava2014dropout", file=site.file,
         line=site.line, diff="+ model.eval()\n  with torch.no_grad():", step=first.step,
         disproof="Training mode is meant, as for an average over dropout.",
