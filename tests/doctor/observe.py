@@ -9,6 +9,7 @@ from vademecum._torch.streams import same_streams
 from vademecum.doctor import checks
 from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.examine import examine
+from vademecum.doctor.failure import ended
 from vademecum.doctor.recorder import Recorder
 from vademecum.doctor.schedule import Schedule
 
@@ -38,9 +39,7 @@ def observe(text, tmp_path, *, steps=300):
     except Enough:
         pass
     except BaseException as error:
-        from vademecum.doctor.record import Site
-
-        recorder.record.failure = (type(error).__name__, str(error), Site())
+        recorder.record.failure = ended(error)
     finally:
         sys.argv = argv
     recorder.ends()

@@ -7,6 +7,26 @@ from ._finding import Finding
 
 EXPLAINS: dict[str, frozenset[str]] = {
     "unscaled-input": frozenset({"saturated-activation"}),
+    # loop
+    "non-finite": frozenset(
+        {"run-failed", "exploding-gradient", "parameters-not-updated", "constant-output"}
+    ),
+    "optimizer-wrong-parameters": frozenset(
+        {"missing-zero-grad", "two-optimizers", "parameters-not-updated", "lr-too-low"}
+    ),
+    "zero-grad-before-step": frozenset({"parameters-not-updated", "lr-too-low", "constant-output"}),
+    "missing-step": frozenset({"parameters-not-updated", "lr-too-low", "optimizer-wrong-parameters"}),
+    "parameters-not-updated": frozenset({"lr-too-low"}),
+    "lr-zero": frozenset({"parameters-not-updated", "lr-too-low"}),
+    "lr-decays-too-fast": frozenset({"lr-too-low", "parameters-not-updated"}),
+    "frozen-by-mistake": frozenset({"capacity-too-small", "underfitting"}),
+    "loss-reduction-sum": frozenset({"lr-too-high", "exploding-gradient", "non-finite"}),
+    "momentum-too-high": frozenset({"lr-too-high", "exploding-gradient", "non-finite"}),
+    "lr-too-high": frozenset({"non-finite"}),
+    "clip-too-small": frozenset({"lr-too-low"}),
+    "batchnorm-tiny-batch": frozenset({"run-failed"}),
+    "labels-out-of-range": frozenset({"run-failed"}),
+    "wrong-custom-gradient": frozenset({"lr-too-low", "exploding-gradient"}),
 }
 """rule -> rules that it explains, directly; what those explain follows."""
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+SAMPLE = 1024
+"""Values of a parameter that are kept to see it move."""
+
 ROWS = 4096
 """Columns of a row that are kept at most, by a fixed stride."""
 

@@ -1,8 +1,14 @@
 """Parts that do something else in training than in evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
 
+import torch
 from torch import nn
+
+from vademecum._torch.streams import same_streams
+from vademecum._torch.trace import tensors
 
 
 def mode_dependent(model: nn.Module) -> Mapping[str, bool]:
@@ -30,3 +36,33 @@ def mode_dependent(model: nn.Module) -> Mapping[str, bool]:
         ):
             found[path] = part.training
     return found
+
+
+def mode_matters(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Say whether a copy of a model answers differently in training mode than in evaluation, with the same noise.
+
+    Args:
+        model: any module; left as it is.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        False also where the model cannot be copied or repeated.
+
+    Example:
+        >>> class Net(nn.Module):
+        ...     def forward(self, x):
+        ...         return nn.functional.dropout(x, 0.5, training=self.training)
+        >>> mode_matters(Net(), (torch.ones(99),), {}), mode_matters(nn.Identity(), (torch.ones(99),), {})
+        (True, False)
+    """
+    try:
+        with torch.no_grad():
+            answers = []
+            for training in (True, False):
+                copy = deepcopy(model).train(training)
+                with same_streams():
+                    answers.append(list(tensors(copy(*args, **kwargs))))
+    except Exception:  # a probe is a help, never a condition
+        return False
+    return any(not torch.equal(a, b) for a, b in zip(*answers) if a.shape == b.shape)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .figures import Activation, Seen, Stat
+from .figures import SAMPLE, Activation, Seen, Stat, strided
 from .heads import Head
+from .loop import Loop
 
 
 class NotCheckedError(Exception):
@@ -70,8 +71,9 @@ class Look:
         raw_norm: the same after backward, before the user's code touched it (clipping), where it was seen.
         weight_norm: of each parameter before the step.
         ratio: norm of the update over norm of the weight, from a strided sample; missing where nothing was updated.
-        unchanged: names of parameters with a gradient that is not zero and a sample that did not move.
-        leftover: norm of the gradients that stood before backward, after the last step; nan where not seen.
+        unchanged: names of parameters whose sample did not move though its gradient is not zero.
+        leftover: norm of the gradients of the stepped parameters that were never cleared since their last step; nan
+            where no backward pass before the step was looked at.
         wiped: names of parameters whose gradient was not zero after backward and zero or None at the step.
         backwards: backward passes since the last step.
         activations: of the last forward pass.
@@ -82,6 +84,10 @@ class Look:
         rates: learning rate of each parameter group.
         optimizer: place of the optimizer in the record.
         examples: in the batch.
+        still: half-precision parameters -> share of sampled values that did not move.
+        modes: models that the step is about -> whether any pass before it had the root, or a part that behaves
+            differently in evaluation, in training mode.
+        thrown: backward passes before the step whose gradients were cleared by the next one's begin.
     """
 
     step: int
@@ -102,6 +108,9 @@ class Look:
     rates: tuple[float, ...] = ()
     optimizer: int = 0
     examples: int = 0
+    still: dict[str, float] = field(default_factory=dict)
+    modes: Mapping[str, bool] = field(default_factory=dict)
+    thrown: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ class Record:
         models: name -> whole models, live.
         optimizers: live, in the order of their first step.
         names: id of a parameter -> its name.
-        parameters: name -> parameter, live, of all models.
+        parameters: name -> parameter, live, of all models; without models, of the optimizers.
         start: name -> (up to 1024,) strided sample of its value before the first step.
         looks: inspected steps.
         losses: (step, value) of every backward pass whose loss was read.
@@ -179,9 +188,10 @@ class Record:
         scaled: whether a gradient scaler was in use.
         finished: whether the run came to its end.
         failure: exception that ended the run: (type, text, site), or None.
-        nan: what is known of the first value that was not finite, or None.
+        nan: what is known of the first value that was not finite: "step", "loss", "origin"; or None.
         count: how often each (rule, where) was confirmed at a backward pass.
         looked: number of looks at a backward pass.
+        loop: figures of the order and the timing of events.
         notes: rule or part -> because of what it was switched off.
         kept: name of a model -> one of its forward passes in training.
         copying: bytes of a model up to which it may be copied for an experiment.
@@ -193,7 +203,7 @@ class Record:
     models: dict[str, nn.Module] = field(default_factory=dict)
     optimizers: list[torch.optim.Optimizer] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
-    parameters: dict[str, nn.Parameter] = field(default_factory=dict)
+    parameters: dict[str, Tensor] = field(default_factory=dict)
     start: dict[str, Tensor] = field(default_factory=dict)
     looks: list[Look] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)
@@ -217,6 +227,7 @@ class Record:
     nan: Mapping[str, Any] | None = None
     count: Counter[tuple[str, str]] = field(default_factory=Counter)
     looked: int = 0
+    loop: Loop = field(default_factory=Loop)
     notes: dict[str, str] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     copying: int = 50 << 20
@@ -235,9 +246,15 @@ class Record:
         return next((i for i in range(1, len(order)) if order[i] == order[0]), 0)
 
     @property
-    def trainable(self) -> dict[str, nn.Parameter]:
+    def trainable(self) -> dict[str, Tensor]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
+
+    def moved(self, name: str) -> bool:
+        """Whether a parameter has other values than at the start; what is not known counts as moved."""
+        start = self.start.get(name)
+        now = None if start is None else strided(self.parameters[name], SAMPLE)
+        return now is None or start is None or now.shape != start.shape or not torch.equal(now, start)
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All parts of all models with their paths."""

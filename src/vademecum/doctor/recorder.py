@@ -13,17 +13,16 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import reruns, sketches
+from . import nonfinite, reruns, sketches
 from ._finding import Finding
-from .figures import Stat, strided
+from .figures import SAMPLE, Stat, strided
 from .heads import heads
+from .loop import UNSTEPPED, idle_optimizers, schedulers
 from .modes import mode_dependent
-from .record import Call, Evaluation, Look, NotCheckedError, Record, Scene, Site
+from .naming import attributes, free, version, within
+from .record import Call, Look, NotCheckedError, Record, Scene, Site
 from .schedule import Schedule
 from .sites import caller
-
-SAMPLE = 1024
-"""Values of a parameter that are kept to see it move."""
 
 NEAR = 64
 """Operations next to a loss among which its targets are looked for."""
@@ -86,6 +85,11 @@ class Recorder:
         self._passes = 0
         self._told: list[tuple[float, float]] = []
         self._before: dict[str, Tensor] = {}
+        self._felt: set[str] = set()
+        self._modes: dict[str, bool] = {}
+        self._left: dict[str, float] = {}
+        self._risks: list[nonfinite.Risk] = []
+        self._thrown = 0
         self._look: Look | None = None
         self._backwards = 0
         self._stepped = True
@@ -99,7 +103,7 @@ class Recorder:
         record = self.record
         if any(model is known for known in record.models.values()):
             return
-        name = name or _free(type(model).__name__.lower() if record.models else "model", record.models)
+        name = name or free(type(model).__name__.lower() if record.models else "model", record.models)
         record.models[name] = model
         if len(record.models) == 2:  # names so far had no prefix
             first = next(iter(record.models))
@@ -142,22 +146,16 @@ class Recorder:
         looking = self.schedule.looking or not grad
         given = tuple(tensors((args, kwargs)))
         modes = mode_dependent(module) if looking else {}
-        versions = tuple(_version(x) for x in given)
+        versions = tuple(version(x) for x in given)
         site = caller() if looking else Site()
         if looking and site.line:
             self.record.sites.setdefault("forward" if grad else "evaluation", site)
         call = Call(
-            name,
-            self.record.steps,
-            given,
-            args,
-            kwargs,
-            module.training,
-            modes,
-            grad,
-            site,
-            versions=versions,
-        )
+            name, self.record.steps, given, args, kwargs, module.training, modes, grad, site, versions=versions
+        )  # fmt: skip
+        if grad:
+            self.record.loop.pass_begins(self._own_time(), idle=bool(self._idle))
+            self._modes[name] = self._modes.get(name, False) or module.training or any(modes.values())
         (self._calls if grad else self._idle).append(call)
         if grad and looking and module is self.record.models.get(name) and reruns.wanted(self.record, call):
             reruns.keep(self.record, call, self.memory // 4)
@@ -176,9 +174,10 @@ class Recorder:
         if not calls:
             return
         call = calls[-1]
-        call.result, call.outputs = output, tuple(tensors(output)) or _attributes(output)
+        call.result, call.outputs = output, tuple(tensors(output)) or attributes(output)
+        self.record.loop.modes(call, module, look=not self.grad)
         call.changed = tuple(
-            i for i, (x, version) in enumerate(zip(call.inputs, call.versions)) if _version(x) != version
+            i for i, (x, before) in enumerate(zip(call.inputs, call.versions)) if version(x) != before
         )
 
     @_quiet
@@ -191,22 +190,33 @@ class Recorder:
             record.detached.append(reruns.why_detached(record, loss, self._calls, self._idle))
         if self._idle:
             self._evaluated()
+        if record.backwards == UNSTEPPED and not record.steps:
+            record.loop.idle = len(idle_optimizers(record.parameters))
         cpu = loss.device.type == "cpu"
         if loss.numel() == 1 and (cpu or self.schedule.looking):
             value = float(loss)
             record.losses.append((record.steps, value))
             if not math.isfinite(value) and record.nan is None:
-                record.nan = {"step": record.steps, "what": "loss", "calls": self._calls, "loss": value}
+                record.nan = nonfinite.told(nonfinite.locate(record, loss, self._calls))
         self._data(loss)
         if not self.schedule.looking:
             return
         site = caller()
         if site.line:
             record.sites.setdefault("backward", site)
+        before, left = self._look, sketches.norms(self._gradients())
         look = self._look = Look(record.steps, backwards=self._backwards)
         look.loss = float(loss) if loss.numel() == 1 else math.nan
-        if self._stepped:
-            look.leftover = self._leftover()
+        for name in record.parameters:
+            self._left[name] = min(self._left.get(name, math.inf), left.get(name, 0.0))
+        if (
+            not self._stepped
+            and before is not None
+            and not any(left.values())
+            and any(before.raw_norm.values())
+        ):
+            self._thrown += 1
+        look.thrown = self._thrown
         if loss.grad_fn is not None:
             self._scene(loss, look)
 
@@ -227,6 +237,10 @@ class Recorder:
         else:
             place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
         record.steps_of[place] += 1
+        if not record.steps and any("initial_lr" in group for group in optimizer.param_groups):
+            record.loop.schedulers = [(type(s).__name__, int(s.last_epoch)) for s in schedulers(optimizer)]
+        if record.nan is None and not record.loop.finite(place, optimizer, looking=self.schedule.looking):
+            record.nan = nonfinite.told(nonfinite.of_gradient(record, self._risks))
         look = self._look
         if look is None:
             if self.schedule.looking:
@@ -237,9 +251,13 @@ class Recorder:
         if site.line:
             record.sites.setdefault("step", site)
         look.optimizer = place
+        if self.find and not record.models:
+            sketches.adopt(record, optimizer)
         look.rates = tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
         mine = [p for group in optimizer.param_groups for p in group["params"]]
         known = {record.names[id(p)]: p for p in mine if id(p) in record.names}
+        if any(name in self._left for name in known):
+            look.leftover = math.hypot(*(self._left.pop(name, 0.0) for name in known))
         look.grad_norm |= sketches.norms({name: p.grad for name, p in known.items() if p.grad is not None})
         look.weight_norm |= sketches.norms(known)
         look.wiped += tuple(
@@ -247,7 +265,11 @@ class Recorder:
             for name in known
             if look.raw_norm.get(name, 0.0) > 0 and not look.grad_norm.get(name, 0.0) > 0
         )
+        if record.nan is None and not all(math.isfinite(value) for value in look.grad_norm.values()):
+            record.nan = nonfinite.told(nonfinite.of_gradient(record, self._risks))
+        look.modes = {name: on for name, on in self._modes.items() if sketches.holds(record, name, mine)}
         self._before = {name: strided(p, SAMPLE).clone() for name, p in known.items()}
+        self._felt = {name for name, p in known.items() if sketches.felt(p.grad, SAMPLE)}
 
     @_quiet
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
@@ -256,18 +278,27 @@ class Recorder:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
+            place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
+            record.loop.rate(place, record.steps, rates)
+        record.loop.step_ends(self._own_time())
         if look is not None and look.weight_norm:
             after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
             moved = {name: after[name] - before for name, before in self._before.items()}
             size, change = sketches.norms(self._before), sketches.norms(moved)
             look.ratio |= {name: change[name] / size[name] for name in change if size.get(name, 0.0) > 0}
-            look.unchanged += tuple(
-                name for name in change if change[name] == 0 and look.grad_norm.get(name, 0.0) > 0
-            )
+            look.unchanged += tuple(name for name in change if change[name] == 0 and name in self._felt)
+            look.still |= {
+                name: float((delta == 0).float().mean())
+                for name, delta in moved.items()
+                if delta.element_size() < 4
+            }
             record.looks.append(look)
         record.steps += 1
-        self._look, self._before = None, {}
-        self._backwards, self._stepped = 0, True
+        self._look, self._before, self._risks = None, {}, []
+        self._backwards, self._stepped, self._thrown = 0, True, 0
+        self._modes.clear()
+        if look is None:
+            self._left.clear()
         self.schedule.stepped()
 
     def told(self, name: str, value: float) -> None:
@@ -292,30 +323,33 @@ class Recorder:
                 self._evaluated()
             except Exception as error:
                 self.failed("evaluated", error)
+        self.record.loop.listening.close()
         self.record.seconds = time.perf_counter() - self._begun
         self.record.spent = self.schedule.spent
         self._calls.clear()
 
     # ------------------------------------------------------------------ inside
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Recorder":
+        return self  # a copy of a watched model carries the hooks along
+
+    def _own_time(self) -> float:
+        """Seconds of the run, without the doctor's."""
+        return time.perf_counter() - self.schedule.spent
+
     def _take_up(self, module: nn.Module) -> None:
         """Take up a model that was met, unless it is a part of one that is known."""
-        if not any(_within(module, known) for known in self.record.models.values()):
+        if not any(within(module, known) for known in self.record.models.values()):
             self.add_model(module)
 
     def _name_of(self, module: nn.Module) -> str | None:
         """The model that a module is, or is a part of."""
         models = self.record.models
         whole = next((name for name, model in models.items() if model is module), None)
-        return whole or next((name for name, model in models.items() if _within(module, model)), None)
+        return whole or next((name for name, model in models.items() if within(module, model)), None)
 
     def _gradients(self) -> dict[str, Tensor]:
         return {name: p.grad for name, p in self.record.parameters.items() if p.grad is not None}
-
-    def _leftover(self) -> float:
-        """Norm of what the last step's gradients left in the buffers, before this pass adds to them."""
-        left = sketches.norms(self._gradients())
-        return math.sqrt(sum(value * value for value in left.values()))
 
     def _scene(self, loss: Tensor, look: Look) -> None:
         """Read the graph and let the checks look at it."""
@@ -330,6 +364,10 @@ class Recorder:
         if found and found[0].num_classes:
             record.num_classes = max(record.num_classes, found[0].num_classes)
         record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
+        self._risks = nonfinite.risks(graph)
+        record.loop.summed |= sketches.summed(scene)
+        record.loop.graph(record.steps, loss, len(graph))
+        record.loop.inputs_learn |= any(x.requires_grad for call in self._calls for x in call.inputs)
         sketches.reach(scene)
         look.activations = sketches.activations(scene)
         if output is not None and output.is_floating_point():
@@ -373,34 +411,4 @@ class Recorder:
         calls, self._idle = self._idle, []
         count, self._passes = self._passes, 0
         told, self._told = self._told, []
-        losses = [value for value, _ in told if math.isfinite(value)]
-        right = [value for _, value in told if math.isfinite(value)]
-        first = calls[0]
-        self.record.evaluations.append(
-            Evaluation(
-                self.record.steps, count, all(call.training for call in calls), first.modes,
-                sum(losses) / len(losses) if losses else math.nan,
-                sum(right) / len(right) if right else math.nan,
-                same_data=sketches.figure(first.inputs) in self.record.train.order[-512:],
-            )
-        )  # fmt: skip
-
-
-def _within(module: nn.Module, model: nn.Module) -> bool:
-    return module is model or any(module is part for part in model.modules())
-
-
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    """A name that is not taken."""
-    return (
-        name if name not in taken else next(f"{name}{i}" for i in range(2, 1000) if f"{name}{i}" not in taken)
-    )
-
-
-def _attributes(output: Any) -> tuple[Tensor, ...]:
-    """Tensors of a dataclass-like output."""
-    return tuple(tensors(list(vars(output).values()))) if hasattr(output, "__dict__") else ()
+        self.record.evaluations.append(sketches.evaluation(self.record, calls, count, told))

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from vademecum._torch.graph import Op
 
-from .figures import ROWS, Activation, Batch, Seen, strided
+from .figures import ROWS, SAMPLE, Activation, Batch, Seen, strided
 from .heads import Head
-from .record import Call, Scene
+from .naming import free
+from .record import Call, Evaluation, Record, Scene
 
 NONLINEAR = {
     "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Gelu": "gelu", "Silu": "silu", "Elu": "elu",
@@ -172,6 +173,54 @@ def _is_channels(op: Op, scene: Scene) -> bool:
     while behind is not None and behind.kind not in WEIGHTED:
         behind = scene.graph.source(behind)
     return behind is not None and "onvolution" in behind.kind
+
+
+def summed(scene: Scene) -> bool:
+    """Whether the loss is a sum over many values, or holds one, that nothing divides."""
+    sums = {head.op.index for head in scene.heads if head.reduction == "sum"}
+    waiting = [0] if len(scene.graph) else []
+    while waiting:
+        op = scene.graph.ops[waiting.pop()]
+        if op.index in sums or op.kind == "Sum":
+            return True
+        if op.kind in {"Add", "Sub", "Neg"}:
+            waiting += [index for index in op.inputs if index is not None]
+    return False
+
+
+def evaluation(
+    record: Record, calls: Sequence[Call], passes: int, told: Sequence[tuple[float, float]]
+) -> Evaluation:
+    """Close a stretch of passes without gradients: its first and last call, their number, (loss, accuracy) told."""
+    losses = [value for value, _ in told if math.isfinite(value)]
+    right = [value for _, value in told if math.isfinite(value)]
+    first = calls[0]
+    return Evaluation(
+        record.steps, passes, all(call.training for call in calls), first.modes,
+        sum(losses) / len(losses) if losses else math.nan,
+        sum(right) / len(right) if right else math.nan,
+        same_data=figure(first.inputs) in record.train.order[-512:],
+    )  # fmt: skip
+
+
+def adopt(record: Record, optimizer: torch.optim.Optimizer) -> None:
+    """Name the parameters of a program without modules, so that they are watched too."""
+    for number, p in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+        if id(p) not in record.names:
+            name = free(f"parameter {number}", record.parameters)
+            record.names[id(p)], record.parameters[name] = name, p
+            record.start[name] = strided(p, SAMPLE).clone()
+
+
+def felt(grad: Tensor | None, sample: int) -> bool:
+    """Whether a gradient is not zero at the places at which a parameter is sampled."""
+    return grad is not None and not grad.is_sparse and bool(strided(grad, sample).any())
+
+
+def holds(record: Record, name: str, parameters: Sequence[Tensor]) -> bool:
+    """Whether some of the parameters belong to a model."""
+    own = {id(p) for p in record.models[name].parameters()}
+    return any(id(p) in own for p in parameters)
 
 
 def norms(named: Mapping[str, Tensor | None]) -> dict[str, float]:

@@ -13,8 +13,9 @@ from . import checks
 from ._report import Report
 from .attach import attached
 from .examine import examine
-from .record import Site
+from .failure import ended
 from .recorder import Recorder
+from .replicas import disagreement
 from .schedule import Schedule
 
 Kind = TypeVar("Kind")
@@ -77,7 +78,7 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
         self._attached.__exit__(None, None, None)
         self._recorder.record.finished = kind is None
         if error is not None:
-            self._recorder.record.failure = (type(error).__name__, str(error), Site())
+            self._recorder.record.failure = ended(error)
         self._recorder.ends()
 
     def loss(self, loss: Tensor) -> Tensor:
@@ -93,6 +94,22 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
             value: a number, or a tensor of one.
         """
         self._recorder.told(name, float(value))
+
+    def compare_replicas(self) -> None:
+        """Compare the model over the processes of a distributed run; every process must call it, at the same step.
+
+        It is asked for, and not done by itself, because a process that is not watched would wait for ever.
+
+        Raises:
+            RuntimeError: torch.distributed is not initialized.
+        """
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            raise RuntimeError("compare_replicas needs a distributed run: call init_process_group first.")
+        named: dict[str, Tensor] = dict(self._recorder.record.parameters)
+        for path, part in self._recorder.record.modules():
+            named |= {f"{path}.{key}".lstrip("."): b for key, b in part.named_buffers(recurse=False)}
+        self._recorder.record.loop.replicas = disagreement(named)
+        self._recorder.record.loop.compared = True
 
     def report(self) -> Report:
         """What was found so far."""

@@ -26,6 +26,32 @@ from .single_logit_softmax import single_logit_softmax as single_logit_softmax
 from .symmetric_init import symmetric_init as symmetric_init
 from .unregistered_layers import unregistered_layers as unregistered_layers
 from .wrong_softmax_dim import wrong_softmax_dim as wrong_softmax_dim
+from .adam_coupled_decay import adam_coupled_decay as adam_coupled_decay
+from .batchnorm_tiny_batch import batchnorm_tiny_batch as batchnorm_tiny_batch
+from .bias_before_norm import bias_before_norm as bias_before_norm
+from .clip_too_small import clip_too_small as clip_too_small
+from .decay_on_norm import decay_on_norm as decay_on_norm
+from .eval_mode_in_training import eval_mode_in_training as eval_mode_in_training
+from .frozen_by_mistake import frozen_by_mistake as frozen_by_mistake
+from .loader_bound import loader_bound as loader_bound
+from .loss_reduction_sum import loss_reduction_sum as loss_reduction_sum
+from .lr_decays_too_fast import lr_decays_too_fast as lr_decays_too_fast
+from .lr_zero import lr_zero as lr_zero
+from .memory_growth import memory_growth as memory_growth
+from .missing_step import missing_step as missing_step
+from .missing_zero_grad import missing_zero_grad as missing_zero_grad
+from .momentum_too_high import momentum_too_high as momentum_too_high
+from .non_finite import non_finite as non_finite
+from .optimizer_wrong_parameters import optimizer_wrong_parameters as optimizer_wrong_parameters
+from .parameters_not_updated import parameters_not_updated as parameters_not_updated
+from .redundant_softmax import redundant_softmax as redundant_softmax
+from .replicas_disagree import replicas_disagree as replicas_disagree
+from .run_failed import run_failed as run_failed
+from .scheduler_before_optimizer import scheduler_before_optimizer as scheduler_before_optimizer
+from .train_mode_in_validation import train_mode_in_validation as train_mode_in_validation
+from .two_optimizers import two_optimizers as two_optimizers
+from .wrong_custom_gradient import wrong_custom_gradient as wrong_custom_gradient
+from .zero_grad_before_step import zero_grad_before_step as zero_grad_before_step
 
 SceneCheck = Callable[[Scene], Iterable[Finding]]
 RecordCheck = Callable[[Record], Iterable[Finding]]
@@ -45,12 +71,34 @@ OF_A_SCENE: tuple[SceneCheck, ...] = (
     loss_detached,
     unregistered_layers,
     missing_nonlinearity,
+    batchnorm_tiny_batch,
+    bias_before_norm,
+    wrong_custom_gradient,
 )  # fmt: skip
 """Facts of the graph, told when they are confirmed."""
 
 OF_A_RECORD: tuple[RecordCheck, ...] = (
     missing_zero_grad,
     # loop
+    adam_coupled_decay,
+    clip_too_small,
+    decay_on_norm,
+    eval_mode_in_training,
+    frozen_by_mistake,
+    loader_bound,
+    lr_decays_too_fast,
+    lr_zero,
+    memory_growth,
+    missing_step,
+    non_finite,
+    optimizer_wrong_parameters,
+    parameters_not_updated,
+    replicas_disagree,
+    run_failed,
+    scheduler_before_optimizer,
+    train_mode_in_validation,
+    two_optimizers,
+    zero_grad_before_step,
     # data
     # graph
     missing_output_activation,
@@ -63,5 +111,7 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
 
 OF_A_BAD_OUTCOME: tuple[RecordCheck, ...] = (
     # symptoms
+    loss_reduction_sum,
+    momentum_too_high,
 )  # fmt: skip
 """Symptoms, told only while the outcome gate is open."""
