@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .figures import Activation, Seen, Stat
+from .figures import Activation, Entry, Seen, Stat
 from .heads import Head
 
 
@@ -41,6 +41,7 @@ class Call:
         grad: whether gradients were recorded.
         versions: of the inputs before and after, by which a change in place shows.
         changed: places of inputs that the pass changed in place.
+        figures: of the content of each input before, where it was looked at.
         site: where it was called.
     """
 
@@ -55,6 +56,7 @@ class Call:
     site: Site
     versions: tuple[int, ...] = ()
     changed: tuple[int, ...] = ()
+    figures: tuple[float, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     result: Any = None
 
@@ -82,6 +84,9 @@ class Look:
         rates: learning rate of each parameter group.
         optimizer: place of the optimizer in the record.
         examples: in the batch.
+        entry: what the first layer with weights was given, or None.
+        hits: examples and right answers of each class, ((), ()) where there are no classes.
+        own_loss: whether the loss is one known head's value and nothing else.
     """
 
     step: int
@@ -102,6 +107,9 @@ class Look:
     rates: tuple[float, ...] = ()
     optimizer: int = 0
     examples: int = 0
+    entry: Entry | None = None
+    hits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    own_loss: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,8 @@ class Record:
         notes: rule or part -> because of what it was switched off.
         seconds: of the run.
         spent: seconds of it that the doctor took.
+        overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
+        unfinished: shapes of the inputs of the calls whose backward pass never came, and of their outputs.
     """
 
     models: dict[str, nn.Module] = field(default_factory=dict)
@@ -196,6 +206,8 @@ class Record:
     notes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     spent: float = 0.0
+    overwritten: list[bool] = field(default_factory=list)
+    unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""
