@@ -1,6 +1,7 @@
 """Figures of tensors, and the batches that are kept."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,6 +86,25 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What the first layer with weights was given in one pass.
+
+    Attributes:
+        layer: its path.
+        raw: whether these are the model's inputs as they came.
+        mean: of each column or channel.
+        std: of each column or channel.
+        peak: largest absolute value.
+    """
+
+    layer: str
+    raw: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    peak: float
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch that the model was given.
 
@@ -92,8 +112,11 @@ class Batch:
         step: optimizer steps before it.
         x: (B, up to ROWS) its main input, columns by a fixed stride, on the CPU; the caller's values, copied.
         y: (B, ...) its targets where they were seen, on the CPU, copied; else None.
-        rows: (B,) float64, a figure for the content of each row of the main input; equal rows have equal figures.
+        rows: (B,) float64, a figure for the content of each row of all inputs; equal rows have equal figures.
         shape: of the main input.
+        model: name of the model.
+        sole: whether no other model was called before the loss, so that the targets are this one's.
+        tensors: number of tensors with a row for each example that the model was given.
     """
 
     step: int
@@ -101,6 +124,9 @@ class Batch:
     y: Tensor | None
     rows: Tensor
     shape: tuple[int, ...]
+    model: str = ""
+    sole: bool = True
+    tensors: int = 1
 
 
 @dataclass
@@ -113,6 +139,8 @@ class Seen:
         examples: that went by.
         order: (first figure of the batch) of every batch that went by, by which a repetition shows.
         full: whether the memory allowed for it was used up before the end.
+        bytes: used of it.
+        made: what the rules made of the batches, once for all of them.
     """
 
     batches: list[Batch] = field(default_factory=list)
@@ -121,6 +149,7 @@ class Seen:
     order: list[float] = field(default_factory=list)
     full: bool = False
     bytes: int = 0
+    made: Any = None
 
     def x(self) -> Tensor | None:
         """(N, columns) all kept rows of one width, or None."""

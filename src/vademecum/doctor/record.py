@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .figures import SAMPLE, Activation, Seen, Stat, strided
+from .figures import SAMPLE, Activation, Entry, Seen, Stat, strided
 from .heads import Head
 from .loop import Loop
 
@@ -42,6 +42,7 @@ class Call:
         grad: whether gradients were recorded.
         versions: of the inputs before and after, by which a change in place shows.
         changed: places of inputs that the pass changed in place.
+        figures: of the content of each input before, where it was looked at.
         site: where it was called.
     """
 
@@ -56,6 +57,7 @@ class Call:
     site: Site
     versions: tuple[int, ...] = ()
     changed: tuple[int, ...] = ()
+    figures: tuple[float, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     result: Any = None
 
@@ -88,6 +90,9 @@ class Look:
         modes: models that the step is about -> whether any pass before it had the root, or a part that behaves
             differently in evaluation, in training mode.
         thrown: backward passes before the step whose gradients were cleared by the next one's begin.
+        entry: what the first layer with weights was given, or None.
+        hits: examples and right answers of each class, ((), ()) where there are no classes.
+        own_loss: whether the loss is one known head's value and nothing else.
     """
 
     step: int
@@ -111,6 +116,9 @@ class Look:
     still: dict[str, float] = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
     thrown: int = 0
+    entry: Entry | None = None
+    hits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    own_loss: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,8 @@ class Record:
         detached: one clause for each backward pass that began at a loss without a graph: what cut it off, "" unknown.
         seconds: of the run.
         spent: seconds of it that the doctor took.
+        overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
+        unfinished: shapes of the inputs of the calls whose backward pass never came, and of their outputs.
     """
 
     models: dict[str, nn.Module] = field(default_factory=dict)
@@ -234,6 +244,8 @@ class Record:
     detached: list[str] = field(default_factory=list)
     seconds: float = 0.0
     spent: float = 0.0
+    overwritten: list[bool] = field(default_factory=list)
+    unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import nonfinite, reruns, sketches
+from . import intake, nonfinite, reruns, sketches
 from ._finding import Finding
 from .figures import SAMPLE, Stat, strided
 from .heads import heads
@@ -94,6 +95,7 @@ class Recorder:
         self._backwards = 0
         self._stepped = True
         self._failures: dict[str, int] = {}
+        self._given: list[weakref.ref[Tensor]] = []
         self._begun = time.perf_counter()
 
     # ------------------------------------------------------------------ what is watched
@@ -150,8 +152,10 @@ class Recorder:
         site = caller() if looking else Site()
         if looking and site.line:
             self.record.sites.setdefault("forward" if grad else "evaluation", site)
+        looked = tuple(sketches.figure([x]) for x in given) if looking and grad else ()
         call = Call(
-            name, self.record.steps, given, args, kwargs, module.training, modes, grad, site, versions=versions
+            name, self.record.steps, given, args, kwargs, module.training, modes, grad, site,
+            versions=versions, figures=looked,
         )  # fmt: skip
         if grad:
             self.record.loop.pass_begins(self._own_time(), idle=bool(self._idle))
@@ -179,6 +183,10 @@ class Recorder:
         call.changed = tuple(
             i for i, (x, before) in enumerate(zip(call.inputs, call.versions)) if version(x) != before
         )
+        if call.changed and call.figures:
+            self.record.overwritten += sketches.overwritten(call, self._given)
+        if call.figures:
+            self._given = [weakref.ref(x) for x in call.inputs]
 
     @_quiet
     def backward_begins(self, loss: Tensor) -> None:
@@ -326,6 +334,7 @@ class Recorder:
         self.record.loop.listening.close()
         self.record.seconds = time.perf_counter() - self._begun
         self.record.spent = self.schedule.spent
+        self.record.unfinished = sketches.shapes(self._calls)
         self._calls.clear()
 
     # ------------------------------------------------------------------ inside
@@ -381,6 +390,8 @@ class Recorder:
             look.target = Stat.of(target)
             reruns.keep_target(record, self._calls, target)
         look.accuracy = sketches.accuracy(found, output)
+        look.entry, look.hits = intake.entry(scene), intake.hits(scene)
+        look.own_loss = intake.own_loss(scene)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
@@ -404,7 +415,8 @@ class Recorder:
         if not self.record.train.full and loss.grad_fn is not None:
             output = self._calls[-1].outputs[0] if self._calls[-1].outputs else None
             target = sketches.target(heads(Graph(loss, limit=NEAR)), output)
-        sketches.keep(self.record.train, self._calls[0], target, self.memory // 2)
+        sole = all(call.model == self._calls[0].model for call in self._calls)
+        sketches.keep(self.record.train, self._calls[0], target, self.memory // 2, sole=sole)
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""

@@ -1,6 +1,7 @@
 """What is kept of the tensors that pass by: small figures, a few rows, never the tensors themselves."""
 
 import math
+import weakref
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -49,7 +50,7 @@ def _weights(count: int, device: torch.device) -> Tensor:
     return torch.sin(torch.arange(1, count + 1, dtype=torch.float64, device=device) * 1.618033988749895) + 1.5
 
 
-def keep(seen: Seen, call: Call, target: Tensor | None, memory: int) -> None:
+def keep(seen: Seen, call: Call, target: Tensor | None, memory: int, *, sole: bool = True) -> None:
     """Keep a batch, as long as there is room."""
     x = main_input(call.inputs)
     if x is None:
@@ -60,16 +61,59 @@ def keep(seen: Seen, call: Call, target: Tensor | None, memory: int) -> None:
         seen.order.append(figure(call.inputs))
     if seen.full:
         return
-    flat = x.detach().reshape(len(x), -1)
-    rows = flat.double() @ _weights(flat.shape[1], flat.device) if flat.shape[1] else flat.new_zeros(len(x))
-    step = max(1, -(-flat.shape[1] // ROWS))
-    kept = flat[:, ::step].to("cpu", copy=True)
+    given = [other for other in call.inputs if other.ndim and len(other) == len(x) and other.numel()]
+    rows = torch.stack([_rows(other) * (1 + i / 3) for i, other in enumerate(given)]).sum(0)
+    kept = _columns(x).to("cpu", copy=True)
     y = None if target is None else target.detach().to("cpu", copy=True)
     seen.bytes += kept.nbytes + rows.nbytes + (0 if y is None else y.nbytes)
     if seen.bytes > memory:
         seen.full = True
         return
-    seen.batches.append(Batch(call.step, kept, y, rows.cpu(), tuple(x.shape)))
+    batch = Batch(call.step, kept, y, rows.cpu(), tuple(x.shape), call.model, sole, len(given))
+    seen.batches.append(batch)
+
+
+def _columns(x: Tensor) -> Tensor:
+    """(B, at most ROWS) values of each row, by a fixed stride."""
+    flat = x.detach().reshape(len(x), -1)
+    return flat[:, :: max(1, -(-flat.shape[1] // ROWS))]
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(B,) a figure for the content of each row."""
+    columns = _columns(x).double()
+    return columns @ _weights(columns.shape[1], columns.device)
+
+
+def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool]:
+    """Look whether a pass that wrote into its inputs changed what they hold.
+
+    Args:
+        call: that wrote.
+        earlier: inputs of the pass before.
+
+    Returns:
+        Nothing where the values are as before; else whether the change outlives the pass: it does where an input is
+        a view of something larger, or the very tensor that the earlier pass was given. A batch that was made for
+        this pass alone is thrown away with it.
+    """
+    found = []
+    known = {id(x) for x in (ref() for ref in earlier) if x is not None}
+    for place in call.changed:
+        x = call.inputs[place]
+        if figure([x]) != call.figures[place]:
+            found.append(x.untyped_storage().nbytes() > 2 * x.nbytes or id(x) in known)
+    return [any(found)] if found else []
+
+
+def shapes(
+    calls: Sequence[Call],
+) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+    """Shapes of what the last calls were given, and of what they returned."""
+    return (
+        tuple(tuple(x.shape) for call in calls[-1:] for x in call.inputs),
+        tuple(tuple(x.shape) for call in calls[-1:] for x in call.outputs),
+    )
 
 
 def target(found: Sequence[Head], output: Tensor | None) -> Tensor | None:
