@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .figures import Activation, Seen, Stat
+from .fits import Fit
 from .heads import Head
 
 
@@ -22,6 +23,22 @@ class Site:
 
     file: str = ""
     line: int = 0
+
+
+class Pass(NamedTuple):
+    """One backward pass.
+
+    Attributes:
+        step: optimizer steps before it.
+        value: of its loss, without the factor of a gradient scaler.
+        site: place in the record's lines of the line that called it.
+        optimizer: place in the record of the optimizer that stepped next, -1 where none has.
+    """
+
+    step: int
+    value: float
+    site: int = 0
+    optimizer: int = -1
 
 
 @dataclass
@@ -82,6 +99,10 @@ class Look:
         rates: learning rate of each parameter group.
         optimizer: place of the optimizer in the record.
         examples: in the batch.
+        fit: how well the outputs go with the targets, free of reductions, factors and penalties.
+        spread: standard deviation of the output over the examples, over its root mean square.
+        site: place in the record's lines of the line that called the backward pass.
+        kept: share of values that the dropouts let through, multiplied over those between input and loss.
     """
 
     step: int
@@ -102,6 +123,10 @@ class Look:
     rates: tuple[float, ...] = ()
     optimizer: int = 0
     examples: int = 0
+    fit: Fit = field(default_factory=Fit)
+    spread: float = float("nan")
+    site: int = -1
+    kept: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -162,6 +187,9 @@ class Record:
         count: how often each (rule, where) was confirmed at a backward pass.
         looked: number of looks at a backward pass.
         notes: rule or part -> because of what it was switched off.
+        passes: every backward pass whose loss was read, by which the losses of a loop of several are kept apart.
+        lines: the lines that called a backward pass, in the order in which they were met.
+        depth: name of a parameter -> its place among the parameters, from the loss backward.
         seconds: of the run.
         spent: seconds of it that the doctor took.
     """
@@ -196,6 +224,9 @@ class Record:
     notes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     spent: float = 0.0
+    passes: list[Pass] = field(default_factory=list)
+    lines: list[Site] = field(default_factory=list)
+    depth: dict[str, int] = field(default_factory=dict)
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""
@@ -211,6 +242,13 @@ class Record:
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
+
+    def stepped_by(self, optimizer: int) -> None:
+        """Note which optimizer the backward passes since the last step were for."""
+        for i in range(len(self.passes) - 1, -1, -1):
+            if self.passes[i].optimizer >= 0 or self.passes[i].step < self.steps:
+                break
+            self.passes[i] = self.passes[i]._replace(optimizer=optimizer)
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All parts of all models with their paths."""

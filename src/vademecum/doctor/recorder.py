@@ -15,11 +15,13 @@ from vademecum._torch.trace import tensors
 from . import sketches
 from ._finding import Finding
 from .figures import Stat, strided
+from .fits import fit
 from .heads import heads
+from .masks import kept
 from .modes import mode_dependent
-from .record import Call, Evaluation, Look, NotCheckedError, Record, Scene, Site
+from .record import Call, Evaluation, Look, NotCheckedError, Pass, Record, Scene, Site
 from .schedule import Schedule
-from .sites import caller
+from .sites import caller, line
 
 SAMPLE = 1024
 """Values of a parameter that are kept to see it move."""
@@ -143,17 +145,8 @@ class Recorder:
         if looking and site.line:
             self.record.sites.setdefault("forward" if grad else "evaluation", site)
         call = Call(
-            name,
-            self.record.steps,
-            given,
-            args,
-            kwargs,
-            module.training,
-            modes,
-            grad,
-            site,
-            versions=versions,
-        )
+            name, self.record.steps, given, args, kwargs, module.training, modes, grad, site, versions
+        )  # fmt: skip
         (self._calls if grad else self._idle).append(call)
         if grad and self._idle:
             self._evaluated()
@@ -184,18 +177,19 @@ class Recorder:
         if self._idle:
             self._evaluated()
         cpu = loss.device.type == "cpu"
+        here = line(record)
         if loss.numel() == 1 and (cpu or self.schedule.looking):
             value = float(loss)
             record.losses.append((record.steps, value))
+            record.passes.append(Pass(record.steps, value / sketches.scale(loss), here))
             if not math.isfinite(value) and record.nan is None:
                 record.nan = {"step": record.steps, "what": "loss", "calls": self._calls, "loss": value}
         self._data(loss)
         if not self.schedule.looking:
             return
-        site = caller()
-        if site.line:
-            record.sites.setdefault("backward", site)
-        look = self._look = Look(record.steps, backwards=self._backwards)
+        if record.lines[here].line:
+            record.sites.setdefault("backward", record.lines[here])
+        look = self._look = Look(record.steps, backwards=self._backwards, site=here)
         look.loss = float(loss) if loss.numel() == 1 else math.nan
         if self._stepped:
             look.leftover = self._leftover()
@@ -245,6 +239,8 @@ class Recorder:
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
         record, look = self.record, self._look
+        place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
+        record.stepped_by(place)
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
@@ -327,6 +323,9 @@ class Recorder:
         if target is not None and target.numel():
             look.target = Stat.of(target)
         look.accuracy = sketches.accuracy(found, output)
+        look.fit = fit(found, output, target)
+        look.spread = sketches.spread(output)
+        look.kept = kept(graph)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
