@@ -59,7 +59,12 @@ def _share(op: Op) -> float:
         return 1.0
     for name in ("other", "self"):
         mask = op.saved(name)
-        if not isinstance(mask, Tensor) or mask.numel() < FEW or mask.requires_grad or not mask.is_floating_point():
+        if (
+            not isinstance(mask, Tensor)
+            or mask.numel() < FEW
+            or mask.requires_grad
+            or not mask.is_floating_point()
+        ):
             continue
         values = strided(mask, 4096).float()
         high = float(values.max())

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .figures import Activation, Seen, Stat
+from .figures import Activation, Seen, Stat, strided
 from .fits import Fit
 from .heads import Head
 
@@ -242,6 +242,13 @@ class Record:
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
+
+    def adopt(self, parameters: list[nn.Parameter]) -> None:
+        """Name the tensors of an optimizer by their shapes, where the loop has no module to name them."""
+        for place, parameter in enumerate(parameters):
+            name = f"tensor {place + 1} {tuple(parameter.shape)}"
+            self.names[id(parameter)], self.parameters[name] = name, parameter
+            self.start[name] = strided(parameter, 1024).clone()
 
     def stepped_by(self, optimizer: int) -> None:
         """Note which optimizer the backward passes since the last step were for."""

@@ -225,6 +225,8 @@ class Recorder:
         look.optimizer = place
         look.rates = tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
         mine = [p for group in optimizer.param_groups for p in group["params"]]
+        if not record.names:
+            record.adopt(mine)
         known = {record.names[id(p)]: p for p in mine if id(p) in record.names}
         look.grad_norm |= sketches.norms({name: p.grad for name, p in known.items() if p.grad is not None})
         look.weight_norm |= sketches.norms(known)

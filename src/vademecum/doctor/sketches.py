@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -131,19 +132,15 @@ def activations(scene: Scene) -> tuple[Activation, ...]:
     graph, found = scene.graph, []
     weighted = [op.index for op in graph if op.kind in WEIGHTED]
     first = min(weighted, default=len(graph))
+    gates = {index for op in graph if op.kind in {"Mul", "Lerp"} for index in op.inputs}
     for op in graph:
         kind = NONLINEAR.get(op.kind)
         if kind is not None:
             seen = _activation(scene, op, kind, op.index < first)
             if seen is not None:
-                found.append(seen)
+                found.append(replace(seen, gate=op.index in gates))
     found.reverse()
-    return tuple(
-        Activation(
-            a.kind, a.place, depth, a.units, a.active, a.saturated, a.zeros, a.std, a.next_is_output
-        )
-        for depth, a in enumerate(found)
-    )  # fmt: skip
+    return tuple(replace(a, depth=depth) for depth, a in enumerate(found))
 
 
 def _activation(scene: Scene, op: Op, kind: str, last: bool) -> Activation | None:
