@@ -72,6 +72,7 @@ class Activation:
         zeros: share of values that are exactly 0.
         std: of the values.
         next_is_output: whether no weight layer stands between it and the loss.
+        gate: whether it is multiplied with something, as the gates of recurrent cells and of attention are.
     """
 
     kind: str
@@ -83,6 +84,7 @@ class Activation:
     zeros: float
     std: float
     next_is_output: bool
+    gate: bool = False
 
 
 @dataclass(frozen=True)

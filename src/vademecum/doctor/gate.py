@@ -2,18 +2,25 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .record import Record
+from .record import Look, Record
+from .strands import Strand, looks, strands, together
 
-ENOUGH = 200
-"""Steps after which a run should be better than a guess, or two epochs where those are longer."""
+ENOUGH, SHORTEST, LONGEST = 200, 60, 400
+"""Steps after which a run can be judged: so many, or two epochs up to the last; one that has ended needs the second."""
 
 BETTER = 0.9
 """Of the guess's loss: a run below it has learned something."""
+
+SURE = 4.0
+"""Standard errors by which the outputs must go with the targets, or the loss must have moved, to count as learning."""
+
+GAINED = 0.02
+"""Of the guess's loss: a smaller gain is no learning, however sure."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +30,15 @@ class Gate:
     Attributes:
         open: whether symptoms may be told.
         why: one clause, such as "the loss 2.30 is no better than guessing (2.30)"; "" while it is shut.
-        kind: "not-finite", "constant", "not-learning", "diverging", "overfitting", "too-good", or "".
-        loss: the smoothed training loss at the end, nan where none was seen.
+        kind: "not-finite", "constant", "not-learning", "diverging", "overfitting", or "".
+        loss: the smoothed training loss at the end, averaged over examples where that is known; nan where unseen.
         guess: the loss of the best constant guess, nan where it is not known.
         early: whether too few steps were seen to judge.
+        left: what is left at the end of the guess's loss, or of the first loss where no guess is known; nan
+            where neither can be said.
+        falling: whether the loss still falls at the end.
+        several: whether the loop has several losses with an optimizer each, which need not fall.
+        strand: the losses that were judged, or None.
     """
 
     open: bool
@@ -35,6 +47,41 @@ class Gate:
     loss: float = math.nan
     guess: float = math.nan
     early: bool = False
+    left: float = math.nan
+    falling: bool = False
+    several: bool = False
+    strand: Strand | None = None
+
+
+def outcome(record: Record) -> Gate:
+    """Judge a run by its losses.
+
+    Args:
+        record: of the run so far.
+
+    Returns:
+        The gate, with the reason where it is open.
+
+    Example:
+        >>> outcome(Record(finished=True, losses=[(step, 0.7) for step in range(100)])).why
+        'the loss is exactly 0.7 at every step'
+    """
+    loop = together(strands(record))
+    if not loop:
+        return Gate(False, early=True)
+    several = len({strand.optimizer for strand in loop}) > 1
+    judged = [_judge(record, strand, several) for strand in loop]
+    bad = [gate for gate in judged if gate.kind == "not-finite"]
+    if bad or several:
+        return (bad + [gate for gate in judged if gate.open] + judged)[0]
+    known = [gate for gate in judged if math.isfinite(gate.guess)]
+    learned = [gate for gate in judged if not gate.open and not gate.early]
+    return ((learned if len(judged) > 1 else []) + known + judged)[0]
+
+
+def judged(record: Record, gate: Gate) -> list[Look]:
+    """The looks at the steps that a gate has judged."""
+    return looks(record, gate.strand) if gate.strand is not None else list(record.looks)
 
 
 def guess(record: Record) -> float:
@@ -50,8 +97,9 @@ def guess(record: Record) -> float:
     if y is None or not y.numel():
         return math.nan
     if kind in {"cross_entropy", "nll"} and not y.is_floating_point():
-        return _entropy(torch.bincount(y.flatten().clamp_min(0)).double())
-    if kind in {"soft_cross_entropy"}:
+        known = y.flatten()[y.flatten() >= 0]
+        return _entropy(torch.bincount(known).double())
+    if kind == "soft_cross_entropy":
         return _entropy(y.double().reshape(-1, y.shape[-1]).mean(0))
     if kind in {"bce", "bce_with_logits"}:
         share = y.double().reshape(len(y), -1).mean(0).clamp(0, 1)
@@ -69,67 +117,134 @@ def _entropy(counts: Tensor) -> float:
     return float(-torch.xlogy(share, share).sum())
 
 
-def outcome(record: Record) -> Gate:
-    """Judge a run by its losses.
+def _judge(record: Record, strand: Strand, several: bool) -> Gate:
+    """Judge the losses of one strand."""
+    finite = [value for value in strand.values if math.isfinite(value)]
+    broken = len(strand.values) - len(finite)
+    gate = Gate(False, several=several, strand=strand, loss=strand.values[-1])
+    if broken >= 3 or not math.isfinite(strand.values[-1]):
+        step = next(s for s, v in zip(strand.steps, strand.values) if not math.isfinite(v))
+        return replace(gate, open=True, why=f"the loss is not finite at step {step}", kind="not-finite")
+    count = len(finite)
+    early = count < (SHORTEST if record.finished else max(ENOUGH, min(2 * record.epoch, LONGEST)))
+    seen = looks(record, strand)
+    base = math.nan if several else _base(record, seen)
+    last, first = median(finite[-max(10, count // 10) :]), median(finite[: max(3, min(10, count // 10))])
+    level = _level(strand, seen, last)
+    known = math.isfinite(base) and base > 0 and math.isfinite(level)
+    left = level / base if known else last / first if min(finite) > 0 and first > 0 else math.nan
+    falling = _falls(finite)
+    shown = level if known else last
+    gate = replace(gate, loss=shown, guess=base, early=early, left=left, falling=falling)
+    if count >= 20 and max(finite) == min(finite):
+        return replace(gate, open=True, why=f"the loss is exactly {last:.4g} at every step", kind="constant")
+    if several:
+        return gate
+    best = min(median(finite[i : i + 10]) for i in range(0, count, 10))
+    risen = min(finite) >= 0 and count >= 30 and last > 2 * max(best, 1e-12) and last > 1.2 * first
+    if risen and (left > 1.2 if known else last > 3 * first):
+        return replace(gate, open=True, why=f"the loss rose from {best:.4g} to {last:.4g}", kind="diverging")
+    if early or (falling and not record.finished) or _gains(seen, base, strand):
+        return gate
+    if known:
+        fallen = last < BETTER * first and min(finite) > 0 and _mixed(strand, seen)
+        if left > BETTER and not fallen:
+            why = f"the loss {level:.4g} is no better than a constant guess ({base:.4g})"
+            return replace(gate, open=True, why=why, kind="not-learning")
+    elif not math.isfinite(base) and min(finite) > 0 and last > BETTER * first and not _moved(finite):
+        why = f"the loss went only from {first:.4g} to {last:.4g}"
+        return replace(gate, open=True, why=why, kind="not-learning")
+    return _validation(record, gate)
 
-    Args:
-        record: of the run so far.
 
-    Returns:
-        The gate, with the reason where it is open.
-    """
-    losses = [value for _, value in record.losses]
-    if not losses:
-        return Gate(False, early=True)
-    if record.nan is not None or not math.isfinite(losses[-1]):
-        step = record.nan["step"] if record.nan else record.losses[-1][0]
-        return Gate(True, f"the loss is not finite at step {step}", "not-finite", losses[-1])
-    base = guess(record)
-    if record.looks and record.train.batches and _summed(record):
-        base *= max(record.looks[0].examples, 1)
-    last = _median(losses[-max(10, len(losses) // 10) :])
-    first = _median(losses[: max(3, min(10, len(losses) // 10))])
-    best = min((_median(losses[i : i + 10]) for i in range(0, len(losses), 10)), default=first)
-    enough = max(ENOUGH, 2 * record.epoch) if not record.finished else min(60, ENOUGH)
-    early = len(losses) < enough
-    if len(losses) >= 20 and max(losses) == min(losses):
-        return Gate(True, f"the loss is exactly {last:.4g} at every step", "constant", last, base, early)
-    ceiling = max(abs(first), base if math.isfinite(base) else 0.0)
-    if len(losses) >= 30 and last > 2 * max(best, 1e-12) and last > 1.2 * ceiling and last > 0:
-        return Gate(True, f"the loss rose from {best:.4g} to {last:.4g}", "diverging", last, base, early)
-    if early:
-        return Gate(False, loss=last, guess=base, early=True)
-    if math.isfinite(base) and base > 0:
-        if last > BETTER * base:
-            text = f"the loss {last:.4g} is no better than a constant guess ({base:.4g})"
-            return Gate(True, text, "not-learning", last, base)
-    elif first > 0 and last > BETTER * first:
-        return Gate(True, f"the loss went only from {first:.4g} to {last:.4g}", "not-learning", last, base)
-    return _validation(record, last, base)
+def _base(record: Record, seen: Sequence[Look]) -> float:
+    """The loss of the best constant guess: over all targets, or over those of a batch, whichever is harder to beat."""
+    own = [look.fit.constant for look in seen if math.isfinite(look.fit.constant) and look.examples >= 8]
+    known = [math.fsum(own) / len(own)] if own else []
+    if len(strands(record)) == 1:
+        known += [value for value in [guess(record)] if math.isfinite(value)]
+    return max(known, default=math.nan)
 
 
-def _validation(record: Record, last: float, base: float) -> Gate:
+def _level(strand: Strand, seen: Sequence[Look], last: float) -> float:
+    """The loss at the end, averaged over examples: from the last looks, or by what a look says of the loss's unit."""
+    fits = [look for look in seen if math.isfinite(look.fit.error)]
+    middle = (strand.steps[0] + strand.steps[-1]) / 2
+    late = [look.fit.error for look in fits if look.step >= middle]
+    if len(late) >= 5:
+        late = late[-max(10, len(fits) // 10) :]
+        small = (
+            median([float(look.examples) for look in fits]) < 8
+        )  # the median of single losses is no average
+        return math.fsum(late) / len(late) if small else median(late)
+    units = _units(strand, seen)
+    if len(units) >= 3 and max(units) - min(units) < 0.1 * abs(median(units)):
+        return last / median(units)
+    return math.nan
+
+
+def _units(strand: Strand, seen: Sequence[Look]) -> list[float]:
+    """How many times the loss of the head is the loss that is trained, at each look."""
+    values = dict(zip(strand.steps, strand.values))
+    return [
+        values[look.step] / look.fit.error for look in seen
+        if look.step in values and math.isfinite(look.fit.error) and look.fit.error > 1e-6
+        and math.isfinite(values[look.step])
+    ]  # fmt: skip
+
+
+def _mixed(strand: Strand, seen: Sequence[Look]) -> bool:
+    """Whether the loss has other terms than the head that is known."""
+    units = _units(strand, seen)
+    return len(units) >= 3 and max(units) - min(units) > 0.1 * abs(median(units))
+
+
+def _gains(seen: Sequence[Look], base: float, strand: Strand) -> bool:
+    """Whether the outputs of the last third go with their own targets better than with those of other examples."""
+    begin = strand.steps[0] + 2 * (strand.steps[-1] - strand.steps[0]) / 3
+    gains = [look.fit.gain for look in seen if look.step >= begin and math.isfinite(look.fit.gain)]
+    if len(gains) < 5 or not math.isfinite(base):
+        return False
+    mean, error = _mean(gains)
+    return mean > SURE * error and mean > GAINED * base
+
+
+def _moved(values: Sequence[float]) -> bool:
+    """Whether the loss at the end differs surely from that at the start."""
+    size = max(10, len(values) // 5)
+    (begin, a), (end, b) = _mean(values[:size]), _mean(values[-size:])
+    return begin - end > SURE * math.hypot(a, b) and begin - end > 1e-3 * abs(begin)
+
+
+def _falls(values: Sequence[float]) -> bool:
+    """Whether the last quarter is surely lower than the one before it."""
+    size = len(values) // 4
+    if size < 5:
+        return True
+    (before, a), (end, b) = _mean(values[-2 * size : -size]), _mean(values[-size:])
+    return before - end > 2 * math.hypot(a, b)
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    mean = math.fsum(values) / len(values)
+    spread = math.fsum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
+    return mean, math.sqrt(spread / len(values))
+
+
+def _validation(record: Record, gate: Gate) -> Gate:
     """Judge by what was seen without gradients."""
-    seen = [e.loss for e in record.evaluations if math.isfinite(e.loss)]
     told = next((v for k, v in record.metrics.items() if "val" in k and "loss" in k), None)
-    seen = [value for _, value in told] if told else seen
-    if len(seen) >= 4:
-        best = min(seen)
-        if min(seen[-3:]) > 1.1 * best and last < 0.5 * seen[-1]:
-            text = (
-                f"the validation loss rose from {best:.4g} to {seen[-1]:.4g} while the training loss fell to "
-                f"{last:.4g}"
-            )
-            return Gate(True, text, "overfitting", last, base)
-    return Gate(False, loss=last, guess=base)
+    seen = [v for _, v in told] if told else [e.loss for e in record.evaluations if math.isfinite(e.loss)]
+    if len(seen) < 4:
+        return gate
+    best, end = min(seen), median(seen[-3:])
+    if best > 0 and min(seen[-3:]) > 1.1 * best and gate.loss < 0.5 * end:
+        why = f"the validation loss rose from {best:.4g} to {end:.4g} while the training loss fell to {gate.loss:.4g}"
+        return replace(gate, open=True, why=why, kind="overfitting")
+    return gate
 
 
-def _summed(record: Record) -> bool:
-    """Whether the loss is a sum over the batch: its first value is as many times a guess's as there are examples."""
-    base, first = guess(record), record.losses[0][1]
-    size = record.looks[0].examples
-    return size > 3 and math.isfinite(base) and base > 0 and first / base > 0.5 * size
-
-
-def _median(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
+    """The upper median; nan of nothing."""
     return sorted(values)[len(values) // 2] if values else math.nan

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .figures import SAMPLE, Activation, Entry, Seen, Stat, strided
+from .fits import Fit
 from .heads import Head
 from .loop import Loop
 
@@ -23,6 +24,22 @@ class Site:
 
     file: str = ""
     line: int = 0
+
+
+class Pass(NamedTuple):
+    """One backward pass.
+
+    Attributes:
+        step: optimizer steps before it.
+        value: of its loss, without the factor of a gradient scaler.
+        site: place in the record's lines of the line that called it.
+        optimizer: place in the record of the optimizer that stepped next, -1 where none has.
+    """
+
+    step: int
+    value: float
+    site: int = 0
+    optimizer: int = -1
 
 
 @dataclass
@@ -93,6 +110,10 @@ class Look:
         entry: what the first layer with weights was given, or None.
         hits: examples and right answers of each class, ((), ()) where there are no classes.
         own_loss: whether the loss is one known head's value and nothing else.
+        fit: how well the outputs go with the targets, free of reductions, factors and penalties.
+        spread: standard deviation of the output over the examples, over its root mean square.
+        site: place in the record's lines of the line that called the backward pass.
+        kept: share of values that the dropouts let through, multiplied over those between input and loss.
     """
 
     step: int
@@ -119,6 +140,10 @@ class Look:
     entry: Entry | None = None
     hits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     own_loss: bool = False
+    fit: Fit = field(default_factory=Fit)
+    spread: float = float("nan")
+    site: int = -1
+    kept: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -204,6 +229,9 @@ class Record:
         kept: name of a model -> one of its forward passes in training.
         copying: bytes of a model up to which it may be copied for an experiment.
         detached: one clause for each backward pass that began at a loss without a graph: what cut it off, "" unknown.
+        passes: every backward pass whose loss was read, by which the losses of a loop of several are kept apart.
+        lines: the lines that called a backward pass, in the order in which they were met.
+        depth: name of a parameter -> its place among the parameters, from the loss backward.
         seconds: of the run.
         spent: seconds of it that the doctor took.
         overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
@@ -246,6 +274,9 @@ class Record:
     spent: float = 0.0
     overwritten: list[bool] = field(default_factory=list)
     unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
+    passes: list[Pass] = field(default_factory=list)
+    lines: list[Site] = field(default_factory=list)
+    depth: dict[str, int] = field(default_factory=dict)
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""
@@ -267,6 +298,13 @@ class Record:
         start = self.start.get(name)
         now = None if start is None else strided(self.parameters[name], SAMPLE)
         return now is None or start is None or now.shape != start.shape or not torch.equal(now, start)
+
+    def stepped_by(self, optimizer: int) -> None:
+        """Note which optimizer the backward passes since the last step were for."""
+        for i in range(len(self.passes) - 1, -1, -1):
+            if self.passes[i].optimizer >= 0 or self.passes[i].step < self.steps:
+                break
+            self.passes[i] = self.passes[i]._replace(optimizer=optimizer)
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All parts of all models with their paths."""

@@ -17,13 +17,15 @@ from vademecum._torch.trace import tensors
 from . import intake, nonfinite, reruns, sketches
 from ._finding import Finding
 from .figures import SAMPLE, Stat, strided
+from .fits import fit
 from .heads import heads
 from .loop import UNSTEPPED, idle_optimizers, schedulers
+from .masks import kept
 from .modes import mode_dependent
 from .naming import attributes, free, version, within
-from .record import Call, Look, NotCheckedError, Record, Scene, Site
+from .record import Call, Look, NotCheckedError, Pass, Record, Scene, Site
 from .schedule import Schedule
-from .sites import caller
+from .sites import caller, line
 
 NEAR = 64
 """Operations next to a loss among which its targets are looked for."""
@@ -201,19 +203,20 @@ class Recorder:
         if record.backwards == UNSTEPPED and not record.steps:
             record.loop.idle = len(idle_optimizers(record.parameters))
         cpu = loss.device.type == "cpu"
+        here = line(record)
         if loss.numel() == 1 and (cpu or self.schedule.looking):
             value = float(loss)
             record.losses.append((record.steps, value))
+            record.passes.append(Pass(record.steps, value / sketches.scale(loss), here))
             if not math.isfinite(value) and record.nan is None:
                 record.nan = nonfinite.told(nonfinite.locate(record, loss, self._calls))
         self._data(loss)
         if not self.schedule.looking:
             return
-        site = caller()
-        if site.line:
-            record.sites.setdefault("backward", site)
+        if record.lines[here].line:
+            record.sites.setdefault("backward", record.lines[here])
         before, left = self._look, sketches.norms(self._gradients())
-        look = self._look = Look(record.steps, backwards=self._backwards)
+        look = self._look = Look(record.steps, backwards=self._backwards, site=here)
         look.loss = float(loss) if loss.numel() == 1 else math.nan
         for name in record.parameters:
             self._left[name] = min(self._left.get(name, math.inf), left.get(name, 0.0))
@@ -283,6 +286,8 @@ class Recorder:
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
         record, look = self.record, self._look
+        place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
+        record.stepped_by(place)
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
@@ -321,7 +326,13 @@ class Recorder:
     def evaluated_target(self, target: Tensor) -> None:
         """Take the targets of the last pass without gradients."""
         batches = self.record.valid.batches
-        if self._idle and batches and batches[-1].y is None and target.ndim and len(target) == len(batches[-1].x):
+        if (
+            self._idle
+            and batches
+            and batches[-1].y is None
+            and target.ndim
+            and len(target) == len(batches[-1].x)
+        ):
             batches[-1] = replace(batches[-1], y=target.detach().to("cpu", copy=True))
 
     def ends(self) -> None:
@@ -392,6 +403,9 @@ class Recorder:
         look.accuracy = sketches.accuracy(found, output)
         look.entry, look.hits = intake.entry(scene), intake.hits(scene)
         look.own_loss = intake.own_loss(scene)
+        look.fit = fit(found, output, target)
+        look.spread = sketches.spread(output)
+        look.kept = kept(graph)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")

@@ -3,6 +3,7 @@
 import math
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ WEIGHTED = frozenset(
     {"Addmm", "Mm", "Convolution", "Bmm", "Baddbmm", "Addmv", "Mv", "Linear", "MkldnnConvolution"}
 )
 """Kinds of operations that take a weight matrix or filter."""
+
+SCALED = 128
+"""Factors of a loss from here on, where they are powers of two, are a gradient scaler's."""
 
 FLAT = 0.97
 """Beyond this |tanh| is flat; a sigmoid is beyond the same share of its own range."""
@@ -159,10 +163,11 @@ def reach(scene: Scene) -> None:
         id(p) for optimizer in record.optimizers for group in optimizer.param_groups for p in group["params"]
     }
     inputs = {id(x) for call in scene.calls for x in call.inputs}
-    for leaf in scene.graph.leaves:
+    for place, leaf in enumerate(scene.graph.leaves):
         name = record.names.get(id(leaf))
         if name is not None:
             record.reached.add(name)
+            record.depth.setdefault(name, place)
         elif id(leaf) not in inputs:
             record.strangers[id(leaf)] = (tuple(leaf.shape), id(leaf) in owned)
 
@@ -172,19 +177,15 @@ def activations(scene: Scene) -> tuple[Activation, ...]:
     graph, found = scene.graph, []
     weighted = [op.index for op in graph if op.kind in WEIGHTED]
     first = min(weighted, default=len(graph))
+    gates = {index for op in graph if op.kind in {"Mul", "Lerp"} for index in op.inputs}
     for op in graph:
         kind = NONLINEAR.get(op.kind)
         if kind is not None:
             seen = _activation(scene, op, kind, op.index < first)
             if seen is not None:
-                found.append(seen)
+                found.append(replace(seen, gate=op.index in gates))
     found.reverse()
-    return tuple(
-        Activation(
-            a.kind, a.place, depth, a.units, a.active, a.saturated, a.zeros, a.std, a.next_is_output
-        )
-        for depth, a in enumerate(found)
-    )  # fmt: skip
+    return tuple(replace(a, depth=depth) for depth, a in enumerate(found))
 
 
 def _activation(scene: Scene, op: Op, kind: str, last: bool) -> Activation | None:
@@ -265,6 +266,27 @@ def holds(record: Record, name: str, parameters: Sequence[Tensor]) -> bool:
     """Whether some of the parameters belong to a model."""
     own = {id(p) for p in record.models[name].parameters()}
     return any(id(p) in own for p in parameters)
+
+
+def scale(loss: Tensor) -> float:
+    """The factor that a gradient scaler has multiplied a loss with, else 1: a large power of two, the last of all."""
+    if loss.grad_fn is None or loss.grad_fn.name() != "MulBackward0":
+        return 1.0
+    factor = getattr(loss.grad_fn, "_saved_other", None)
+    if not isinstance(factor, Tensor) or factor.numel() != 1 or factor.requires_grad:
+        return 1.0
+    value = float(factor)
+    return value if value >= SCALED and math.log2(value).is_integer() else 1.0
+
+
+def spread(output: Tensor | None) -> float:
+    """How much an output differs between examples: its standard deviation over its root mean square."""
+    if output is None or not output.is_floating_point() or output.ndim < 2 or len(output) < 4:
+        return math.nan
+    values = output.detach().reshape(len(output), -1)
+    values = values[:, :: max(1, -(-values.numel() // 65536))].float()
+    size = values.square().mean().sqrt()
+    return float(values.std(0, correction=0).square().mean().sqrt() / size.clamp_min(1e-30))
 
 
 def norms(named: Mapping[str, Tensor | None]) -> dict[str, float]:

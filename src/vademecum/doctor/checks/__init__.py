@@ -9,48 +9,46 @@ from collections.abc import Callable, Iterable
 
 from .._finding import Finding
 from ..record import Record, Scene
-from .broadcast_mismatch import broadcast_mismatch as broadcast_mismatch
-from .detached_part import detached_part as detached_part
-from .flipped_loss_sign import flipped_loss_sign as flipped_loss_sign
-from .loss_detached import loss_detached as loss_detached
-from .missing_log_softmax import missing_log_softmax as missing_log_softmax
-from .missing_nonlinearity import missing_nonlinearity as missing_nonlinearity
-from .missing_output_activation import missing_output_activation as missing_output_activation
-from .missing_zero_grad import missing_zero_grad as missing_zero_grad
-from .mse_on_classes import mse_on_classes as mse_on_classes
-from .nondifferentiable_output import nondifferentiable_output as nondifferentiable_output
-from .output_range import output_range as output_range
-from .redundant_sigmoid import redundant_sigmoid as redundant_sigmoid
-from .redundant_softmax import redundant_softmax as redundant_softmax
-from .single_logit_softmax import single_logit_softmax as single_logit_softmax
-from .symmetric_init import symmetric_init as symmetric_init
-from .unregistered_layers import unregistered_layers as unregistered_layers
-from .wrong_softmax_dim import wrong_softmax_dim as wrong_softmax_dim
 from .adam_coupled_decay import adam_coupled_decay as adam_coupled_decay
 from .batchnorm_tiny_batch import batchnorm_tiny_batch as batchnorm_tiny_batch
 from .bias_before_norm import bias_before_norm as bias_before_norm
+from .broadcast_mismatch import broadcast_mismatch as broadcast_mismatch
 from .clip_too_small import clip_too_small as clip_too_small
 from .decay_on_norm import decay_on_norm as decay_on_norm
+from .detached_part import detached_part as detached_part
 from .eval_mode_in_training import eval_mode_in_training as eval_mode_in_training
+from .flipped_loss_sign import flipped_loss_sign as flipped_loss_sign
 from .frozen_by_mistake import frozen_by_mistake as frozen_by_mistake
 from .loader_bound import loader_bound as loader_bound
+from .loss_detached import loss_detached as loss_detached
 from .loss_reduction_sum import loss_reduction_sum as loss_reduction_sum
 from .lr_decays_too_fast import lr_decays_too_fast as lr_decays_too_fast
 from .lr_zero import lr_zero as lr_zero
 from .memory_growth import memory_growth as memory_growth
+from .missing_log_softmax import missing_log_softmax as missing_log_softmax
+from .missing_nonlinearity import missing_nonlinearity as missing_nonlinearity
+from .missing_output_activation import missing_output_activation as missing_output_activation
 from .missing_step import missing_step as missing_step
 from .missing_zero_grad import missing_zero_grad as missing_zero_grad
 from .momentum_too_high import momentum_too_high as momentum_too_high
+from .mse_on_classes import mse_on_classes as mse_on_classes
 from .non_finite import non_finite as non_finite
+from .nondifferentiable_output import nondifferentiable_output as nondifferentiable_output
 from .optimizer_wrong_parameters import optimizer_wrong_parameters as optimizer_wrong_parameters
+from .output_range import output_range as output_range
 from .parameters_not_updated import parameters_not_updated as parameters_not_updated
+from .redundant_sigmoid import redundant_sigmoid as redundant_sigmoid
 from .redundant_softmax import redundant_softmax as redundant_softmax
 from .replicas_disagree import replicas_disagree as replicas_disagree
 from .run_failed import run_failed as run_failed
 from .scheduler_before_optimizer import scheduler_before_optimizer as scheduler_before_optimizer
+from .single_logit_softmax import single_logit_softmax as single_logit_softmax
+from .symmetric_init import symmetric_init as symmetric_init
 from .train_mode_in_validation import train_mode_in_validation as train_mode_in_validation
 from .two_optimizers import two_optimizers as two_optimizers
+from .unregistered_layers import unregistered_layers as unregistered_layers
 from .wrong_custom_gradient import wrong_custom_gradient as wrong_custom_gradient
+from .wrong_softmax_dim import wrong_softmax_dim as wrong_softmax_dim
 from .zero_grad_before_step import zero_grad_before_step as zero_grad_before_step
 
 SceneCheck = Callable[[Scene], Iterable[Finding]]

@@ -73,7 +73,9 @@ class Limits:
         if time.monotonic() > self._deadline:
             self.reason = self.reason or "time"
         elif name == "backward_begins" and self._recorder.record.backwards and self._enough(steps):
-            self.reason = self.reason or "enough"  # not before: what is evaluated after the last step belongs to it
+            self.reason = (
+                self.reason or "enough"
+            )  # not before: what is evaluated after the last step belongs to it
         if not self.reason:
             return
         self._raised += 1

@@ -64,11 +64,11 @@ class Listener(TorchFunctionMode):
             self._loss(args, given, result)
         elif func in EQUAL and len(args) == 2 and isinstance(result, Tensor):
             self._compared(args[0], args[1], result)
-        elif func in CHOICES:
-            self._remember(result)
-        elif func in LARGEST and isinstance(result, tuple):
-            self._remember(result)
-        elif func in ROUNDS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
+        elif (
+            func in CHOICES
+            or (func in LARGEST and isinstance(result, tuple))
+            or (func in ROUNDS and args and isinstance(args[0], Tensor) and args[0].is_floating_point())
+        ):
             self._remember(result)
         elif isinstance(result, Tensor) and args and self._is_answer(args[0]) and func not in EQUAL:
             if result.numel() == args[0].numel() and result is not args[0]:
@@ -99,9 +99,9 @@ class Listener(TorchFunctionMode):
 
     def _remember(self, result: Any) -> None:
         for each in result if isinstance(result, tuple) else (result,):
-            if isinstance(each, Tensor) and not each.is_floating_point():
-                self._answers.append(each)
-            elif isinstance(each, Tensor) and not isinstance(result, tuple):
+            if (isinstance(each, Tensor) and not each.is_floating_point()) or (
+                isinstance(each, Tensor) and not isinstance(result, tuple)
+            ):
                 self._answers.append(each)
 
     def _is_answer(self, value: Any) -> bool:

@@ -131,7 +131,9 @@ def usable(path: str | os.PathLike[str]) -> None:
         what = f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
         raise InputError(f"the script must be Python: {path}, {what}; correct it and check again.") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"the script must be Python: {path}: {error}; give a file that Python runs.") from None
+        raise InputError(
+            f"the script must be Python: {path}: {error}; give a file that Python runs."
+        ) from None
 
 
 def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool | None) -> Outcome:
@@ -149,7 +151,12 @@ def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool
             keep = bool(restored.problems)
         outcome = _outcome(folder, process, died, time.monotonic() - begun)
         return Outcome(
-            **{**outcome, "restored": restored.restored, "removed": restored.removed, "problems": restored.problems}
+            **{
+                **outcome,
+                "restored": restored.restored,
+                "removed": restored.removed,
+                "problems": restored.problems,
+            }
         )
     finally:
         if not keep:
@@ -186,7 +193,9 @@ def _outcome(folder: Path, process: "_Process", died: str, seconds: float) -> di
     output = process.output()
     fault = folder / "fault"
     if fault.is_file():
-        raise RuntimeError("vade check failed in itself, not in the script:\n" + fault.read_text(encoding="utf-8"))
+        raise RuntimeError(
+            "vade check failed in itself, not in the script:\n" + fault.read_text(encoding="utf-8")
+        )
     if (folder / "result.json").is_file():
         said = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return {

@@ -9,7 +9,7 @@ from ._program import Program, constant, keyword, method, receiver, text
 from ._say import finding
 from ._trace import made, origins, reaching
 
-_SAME_VALUES = frozenset("view reshape flatten long to contiguous transpose permute".split())
+_SAME_VALUES = frozenset(["view", "reshape", "flatten", "long", "to", "contiguous", "transpose", "permute"])
 _CAUSAL = frozenset(("is_causal", "triu", "tril", "generate_square_subsequent_mask"))
 
 

@@ -34,8 +34,23 @@ from ._say import finding, line
 from ._trace import class_named, function_named, made
 
 _HARMLESS = frozenset(
-    "clip_grad_norm_ clip_grad_value_ get_grad_norm unscale_ parameters print log log_metrics item append update "
-    "set_postfix get_scale float len".split()
+    [
+        "clip_grad_norm_",
+        "clip_grad_value_",
+        "get_grad_norm",
+        "unscale_",
+        "parameters",
+        "print",
+        "log",
+        "log_metrics",
+        "item",
+        "append",
+        "update",
+        "set_postfix",
+        "get_scale",
+        "float",
+        "len",
+    ]
 )
 _SEEDS = frozenset(
     [
