@@ -63,7 +63,7 @@ class GPT(nn.Module):
         logits = self.head(self.ln_f(x))
         loss = None
         if targets is not None:
-            loss = F.cross_entropy(logits.view(-1, MOD), targets.view(-1))
+            loss = F.cross_entropy(logits.reshape(-1, MOD), targets.reshape(-1))
         return logits, loss
 
 

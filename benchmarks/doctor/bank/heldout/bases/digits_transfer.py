@@ -52,7 +52,7 @@ loss_fn = nn.CrossEntropyLoss()
 backbone = Backbone()
 teacher = Net(backbone, 6)
 pre_optimizer = torch.optim.Adam(teacher.parameters(), lr=2e-3)
-for epoch in range(4):
+for _ in range(4):
     teacher.train()
     for rows in torch.randperm(len(x_old)).split(32):
         pre_optimizer.zero_grad()

@@ -74,7 +74,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
 warmup = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 30))
 
 model.train()
-for epoch in range(10):
+for epoch in range(12):
     for ids, labels in train_loader:
         logits = model(ids)
         loss = criterion(logits.view(-1, N_LABELS), labels.view(-1))
