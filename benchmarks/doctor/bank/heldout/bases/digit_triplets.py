@@ -56,7 +56,7 @@ def main():
     rng = np.random.default_rng(SEED)
     x, y = load_digits(return_X_y=True)
     x = ((x - 8) / 8).astype(np.float32)
-    x_train, x_hold, y_train, y_hold = train_test_split(x, y, train_size=300, stratify=y, random_state=SEED)
+    x_train, x_hold, y_train, y_hold = train_test_split(x, y, train_size=600, stratify=y, random_state=SEED)
     sampler = TripletSampler(y_train, rng)
     x_train, y_train = torch.from_numpy(x_train), torch.from_numpy(y_train)
     x_val, y_val = torch.from_numpy(x_hold[:400]), torch.from_numpy(y_hold[:400])

@@ -35,19 +35,16 @@ def forward(x, training=False):
     return F.log_softmax(h @ params["W2"] + params["b2"], dim=1)
 
 
-lr = 0.08
+optimizer = torch.optim.SGD(params.values(), lr=0.08)
 losses = []
 for i in range(400):
     ix = torch.randint(0, Xtr.shape[0], (16,), generator=gen)
     logprobs = forward(Xtr[ix], training=True)
     loss = F.nll_loss(logprobs, Ytr[ix])
 
-    for p in params.values():
-        p.grad = None
+    optimizer.zero_grad()
     loss.backward()
-    with torch.no_grad():
-        for p in params.values():
-            p -= lr * p.grad
+    optimizer.step()
     losses.append(loss.item())
     if i % 80 == 0:
         with torch.no_grad():

@@ -1,0 +1,3 @@
+from bank._program import Fault
+
+DYNAMICS: tuple[Fault, ...] = ()

@@ -1,0 +1,3 @@
+from bank._program import Fault
+
+LOOP: tuple[Fault, ...] = ()

@@ -1,0 +1,3 @@
+from bank._program import Variant
+
+HEALTHY: tuple[Variant, ...] = ()
