@@ -369,7 +369,7 @@ DATA: tuple[Fault, ...] = (
         "train-val-mismatch",
         (
             (
-                "(Windows((part - mean) / std) for part in (train_part, val_part, test_part))",
+                "(\n        Windows((part - mean) / std) for part in (train_part, val_part, test_part)\n    )",
                 "(\n        Windows(part) for part in ((train_part - mean) / std, (val_part - mean), (test_part - mean))\n    )",
             ),
             (

@@ -83,9 +83,6 @@ LOOP: tuple[Fault, ...] = (
         "missing-zero-grad",
         (("        optimizer.zero_grad()\n", ""),),
     ),
-    Fault(
-        "waveform-no-zero-grad", "waveform_gru", "missing-zero-grad", (("            opt.zero_grad()\n", ""),)
-    ),
     Fault("vae-no-zero-grad", "digits_vae", "missing-zero-grad", (("        optimizer.zero_grad()\n", ""),)),
     Fault("gan-critic-not-cleared", "ring_gan", "missing-zero-grad", (("    critic.zero_grad()\n", ""),)),
     Fault(
@@ -195,17 +192,6 @@ LOOP: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        "house-plateau-mode-max",
-        "house_prices",
-        "lr-decays-too-fast",
-        (
-            (
-                "ReduceLROnPlateau(optimizer, factor=0.5, patience=2)",
-                'ReduceLROnPlateau(optimizer, mode="max", factor=0.1, patience=0)',
-            ),
-        ),
-    ),
-    Fault(
         "lm-exponential-per-step",
         "grammar_lm",
         "lr-decays-too-fast",
@@ -230,15 +216,6 @@ LOOP: tuple[Fault, ...] = (
                 "            epoch_loss += loss.item() * len(x)\n        schedule.step()\n",
                 "            epoch_loss += loss.item() * len(x)\n            schedule.step()\n",
             ),
-        ),
-    ),
-    Fault(
-        "transfer-random-backbone",
-        "digits_transfer",
-        "frozen-by-mistake",
-        (
-            ("student = Net(backbone, 4)\n", "student = Net(Backbone().requires_grad_(False), 4)\n"),
-            ("    backbone.eval()\n", "    student.backbone.eval()\n"),
         ),
     ),
     Fault(
@@ -310,13 +287,20 @@ LOOP: tuple[Fault, ...] = (
         "convnet-validates-in-train-mode",
         "digits_convnet",
         "train-mode-in-validation",
-        (("    model.eval()\n", ""), ("dropout=0.25", "dropout=0.5"), ("width=12", "width=8")),
+        (
+            ("    model.eval()\n", ""),
+            (
+                "DataLoader(val, batch_size=100), DataLoader(test, batch_size=100)",
+                "DataLoader(val, batch_size=1), DataLoader(test, batch_size=1)",
+            ),
+        ),
     ),
     Fault(
         "fraud-validates-in-train-mode",
         "fraud_sampler",
         "train-mode-in-validation",
         (("    model.eval()\n", ""), ("nn.Dropout(p=0.15)", "nn.Dropout(p=0.4)")),
+        silent=True,
     ),
     Fault(
         "diabetes-tests-in-train-mode",
@@ -328,7 +312,7 @@ LOOP: tuple[Fault, ...] = (
                 "    with torch.no_grad():\n        val_loss",
             ),
             ("model.eval()\nwith torch.no_grad():\n    answer", "with torch.no_grad():\n    answer"),
-            ("nn.Dropout(0.2)", "nn.Dropout(0.5)"),
+            ("nn.Dropout(0.2)", "nn.Dropout(0.75)"),
         ),
     ),
     Fault(
@@ -356,7 +340,7 @@ LOOP: tuple[Fault, ...] = (
         "diabetes-dropout-made-in-forward",
         "diabetes_progress",
         "dropout-active-in-eval",
-        (("        return self.head(self.drop(h))", "        return self.head(nn.Dropout(0.5)(h))"),),
+        (("        return self.head(self.drop(h))", "        return self.head(nn.Dropout(0.75)(h))"),),
     ),
     Fault(
         "triplets-root-of-zero",
@@ -409,6 +393,7 @@ LOOP: tuple[Fault, ...] = (
                 "loss = (y[rows] * (y[rows].log() - log_rate) - y[rows] + log_rate.exp()).mean()",
             ),
         ),
+        silent=True,
     ),
     Fault(
         "tagger-mask-upside-down",
