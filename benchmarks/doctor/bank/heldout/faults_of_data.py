@@ -1,4 +1,5 @@
 """Faults of the data and of how it reaches the network."""
+# ruff: noqa: E501
 
 from bank._program import Fault
 

@@ -1,4 +1,5 @@
 """Faults of layers, initialization, capacity and gradients."""
+# ruff: noqa: E501
 
 from bank._program import Fault
 

@@ -1,4 +1,5 @@
 """Faults of the loss and of the graph between it and the parameters."""
+# ruff: noqa: E501
 
 from bank._program import Fault
 
