@@ -552,17 +552,10 @@ LOOP: tuple[Fault, ...] = (
         (("nn.Dropout(p=0.15)", "nn.Dropout(p=0.95)"),),
     ),
     Fault(
-        "tumor-momentum-too-high",
-        "tumor_trainer",
-        "momentum-too-high",
-        (("lr=lr, momentum=0.5", "lr=lr, momentum=0.9995"),),
-        accepts=("lr-too-high",),
-    ),
-    Fault(
         "diabetes-momentum-too-high",
         "diabetes_progress",
         "momentum-too-high",
-        (("lr=0.003, momentum=0.9,", "lr=0.003, momentum=0.999,"),),
+        (("lr=0.003, momentum=0.9,", "lr=0.02, momentum=0.999,"),),
     ),
     Fault(
         "wine-dropout-then-rate",
@@ -611,5 +604,12 @@ LOOP: tuple[Fault, ...] = (
         (("g_loss = criterion(critic(fake), real_label)", "g_loss = criterion(critic(fake), fake_label)"),),
         accepts=("flipped-loss-sign",),
         note="The generator is told to look fake: its labels are those of the critic.",
+    ),
+    Fault(
+        "wine-momentum-too-high",
+        "wine_grower",
+        "momentum-too-high",
+        (("lr=0.05, momentum=0.9", "lr=0.05, momentum=0.9995"), ("range(40)", "range(30)")),
+        accepts=("lr-too-high",),
     ),
 )
