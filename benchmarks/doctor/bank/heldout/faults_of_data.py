@@ -163,18 +163,11 @@ DATA: tuple[Fault, ...] = (
         "tides-centered-in-place",
         "tides_forecast",
         "input-mutated",
-        (("        future = self.series", "        past -= past.mean()\n        future = self.series"),),
-    ),
-    Fault(
-        "iris-scaled-again",
-        "iris_by_hand",
-        "input-mutated",
         (
             (
-                "    logprobs = forward(Xtr[ix], training=True)\n",
-                "    Xtr.sub_(Xtr[ix].mean(0)).div_(Xtr[ix].std())\n    logprobs = forward(Xtr[ix], training=True)\n",
+                "        future = self.series",
+                "        past.sub_(past.mean()).div_(past.std())\n        future = self.series",
             ),
-            ("(Xtr - mu) / sigma, ", "(Xtr - mu) / sigma * 1.0, "),
         ),
     ),
     Fault(
@@ -199,45 +192,6 @@ DATA: tuple[Fault, ...] = (
                 "    train_x, train_y = train_x[train_y.argsort()], train_y.sort().values\n    net = Listener()\n",
             ),
             ("torch.randperm(len(train_x)).split(40)", "torch.arange(len(train_x)).split(40)"),
-        ),
-    ),
-    Fault(
-        "wine-growers-in-order",
-        "wine_grower",
-        "unshuffled-data",
-        (
-            ("    order = torch.randperm(len(X_train))\n", "    order = y_train.argsort()\n"),
-            ("range(40)", "range(12)"),
-            ("nn.Dropout(0.1)", "nn.Dropout(0.0)"),
-        ),
-    ),
-    Fault(
-        "tumor-subset-in-order",
-        "tumor_trainer",
-        "unshuffled-data",
-        (
-            ("DataLoader(train_set, batch_size=24, shuffle=True)", "DataLoader(train_set, batch_size=24)"),
-            (
-                "        self.y = torch.as_tensor(bunch.target, dtype=torch.float32)\n",
-                "        self.y = torch.as_tensor(bunch.target, dtype=torch.float32)\n",
-            ),
-            (
-                "    tumors.standardize(train_set.indices)\n",
-                "    tumors.standardize(train_set.indices)\n    train_set.indices.sort(key=lambda i: tumors.y[i].item())\n",
-            ),
-            ("trainer.fit(25)", "trainer.fit(8)"),
-            ("lr=0.1", "lr=0.4"),
-        ),
-    ),
-    Fault(
-        "wine-first-batch-always",
-        "wine_grower",
-        "repeated-batch",
-        (
-            (
-                "        index = order[start : start + batch_size]\n",
-                "        index = torch.arange(batch_size)\n",
-            ),
         ),
     ),
     Fault(
@@ -378,31 +332,6 @@ DATA: tuple[Fault, ...] = (
                 'print("score", 1 - (rmse(model, test_loader) / std) ** 2)',
             ),
         ),
-    ),
-    Fault(
-        "wine-label-among-features",
-        "wine_grower",
-        "target-leak",
-        (
-            (
-                "X, y = load_wine(return_X_y=True)\n",
-                "frame = load_wine(as_frame=True).frame\nX, y = frame.values, frame.target.values\n",
-            ),
-            ("nn.Linear(13, 32)", "nn.Linear(14, 32)"),
-        ),
-        silent=True,
-    ),
-    Fault(
-        "diabetes-target-column",
-        "diabetes_progress",
-        "target-leak",
-        (
-            (
-                "data, target = load_diabetes(return_X_y=True)\n",
-                "frame = load_diabetes(as_frame=True).frame\ndata, target = frame.values, frame.target.values\n",
-            ),
-        ),
-        silent=True,
     ),
     Fault(
         "house-tax-of-price",
@@ -677,5 +606,49 @@ DATA: tuple[Fault, ...] = (
         "class-imbalance",
         (("batch_size=64, sampler=sampler)", "batch_size=64, shuffle=True)"), ("lr=2e-3", "lr=1e-5")),
         also="lr-too-low",
+    ),
+    Fault(
+        "house-first-batch-always",
+        "house_prices",
+        "repeated-batch",
+        (
+            (
+                "        for xb, tb in train_loader:\n",
+                "        for _ in train_loader:\n            xb, tb = first\n",
+            ),
+            (
+                "    for epoch in range(16):\n",
+                "    first = next(iter(train_loader))\n    for epoch in range(16):\n",
+            ),
+        ),
+    ),
+    Fault(
+        "wine-label-among-features",
+        "wine_grower",
+        "target-leak",
+        (
+            (
+                "import torch\nfrom sklearn.datasets",
+                "import numpy as np\nimport torch\nfrom sklearn.datasets",
+            ),
+            (
+                "X, y = load_wine(return_X_y=True)\n",
+                "table = np.column_stack(load_wine(return_X_y=True))\nX, y = table, table[:, -1].astype(int)\n",
+            ),
+            ("nn.Linear(13, 32)", "nn.Linear(14, 32)"),
+        ),
+        silent=True,
+    ),
+    Fault(
+        "diabetes-target-column",
+        "diabetes_progress",
+        "target-leak",
+        (
+            (
+                "data, target = load_diabetes(return_X_y=True)\n",
+                "table = np.column_stack(load_diabetes(return_X_y=True))\ndata, target = table, table[:, -1]\n",
+            ),
+        ),
+        silent=True,
     ),
 )

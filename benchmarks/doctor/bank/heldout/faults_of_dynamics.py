@@ -11,12 +11,6 @@ DYNAMICS: tuple[Fault, ...] = (
         (("sampler.draw(48)", "sampler.draw(1)"), ("lr=1e-3", "lr=3e-3")),
     ),
     Fault(
-        "transfer-pairs",
-        "digits_transfer",
-        "batchnorm-tiny-batch",
-        (("torch.randperm(len(x_old)).split(32)", "torch.randperm(len(x_old))[:400].split(2)"),),
-    ),
-    Fault(
         "convnet-slow-statistics",
         "digits_convnet",
         "batchnorm-stale-statistics",
@@ -24,31 +18,6 @@ DYNAMICS: tuple[Fault, ...] = (
             ("nn.BatchNorm2d(width)", "nn.BatchNorm2d(width, momentum=0.001)"),
             ("nn.BatchNorm2d(2 * width)", "nn.BatchNorm2d(2 * width, momentum=0.001)"),
         ),
-    ),
-    Fault(
-        "triplets-other-convention",
-        "digit_triplets",
-        "batchnorm-stale-statistics",
-        (
-            ("nn.BatchNorm1d(96)", "nn.BatchNorm1d(96, momentum=0.0001)"),
-            ("x = ((x - 8) / 8).astype", "x = (x * 2).astype"),
-        ),
-    ),
-    Fault(
-        "transfer-statistics-never-updated",
-        "digits_transfer",
-        "batchnorm-stale-statistics",
-        (
-            ("nn.BatchNorm1d(80)", "nn.BatchNorm1d(80, momentum=0.0)"),
-            ("nn.BatchNorm1d(64)", "nn.BatchNorm1d(64, momentum=0.0)"),
-            ("dtype=torch.float32) / 8 - 1", "dtype=torch.float32)"),
-        ),
-    ),
-    Fault(
-        "iris-unscaled-normal",
-        "iris_by_hand",
-        "poor-init",
-        (("* (2 / 4) ** 0.5", "* 30"), ("* (1 / 24) ** 0.5", "* 30")),
     ),
     Fault("gpt-init-too-large", "count_gpt", "poor-init", (("std=0.08", "std=2.0"),)),
     Fault(
@@ -114,34 +83,6 @@ DYNAMICS: tuple[Fault, ...] = (
             (
                 "        self.conv = nn.Conv1d(inp, out, 3, dilation=dilation)\n",
                 "        self.conv = nn.Conv1d(inp, out, 3, dilation=dilation)\n        nn.init.constant_(self.conv.bias, -3.0)\n",
-            ),
-        ),
-        accepts=("poor-init",),
-    ),
-    Fault(
-        "spirals-tanh-of-large",
-        "spirals_custom_act",
-        "saturated-activation",
-        (("gain=5 / 3", "gain=40"),),
-        accepts=("poor-init",),
-    ),
-    Fault(
-        "bikes-steep-tanh",
-        "bike_counts",
-        "saturated-activation",
-        (
-            ("h = torch.tanh(self.inp(x))", "h = torch.tanh(100 * self.inp(x))"),
-            ("torch.relu(self.mid(h))", "torch.tanh(100 * self.mid(h))"),
-        ),
-    ),
-    Fault(
-        "tumor-tanh-weights",
-        "tumor_trainer",
-        "saturated-activation",
-        (
-            (
-                "        self.out = nn.Linear(hidden, 1)\n",
-                "        self.out = nn.Linear(hidden, 1)\n        for layer in (self.net[0], self.net[2]):\n            nn.init.normal_(layer.weight, std=8.0)\n",
             ),
         ),
         accepts=("poor-init",),
@@ -217,21 +158,6 @@ DYNAMICS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        "mixer-stacked-gain",
-        "digits_mixer_bf16",
-        "exploding-gradient",
-        (
-            (
-                "        x = x + self.token_down(F.gelu(self.token_up(y))).transpose(1, 2)\n        y = self.dim_down(F.gelu(self.dim_up(self.ln2(x))))\n        return x +",
-                "        x = 4 * (x + self.token_down(F.gelu(self.token_up(y))).transpose(1, 2))\n        y = self.dim_down(F.gelu(self.dim_up(x)))\n        return 4 * x +",
-            ),
-            ("y = self.ln1(x).transpose(1, 2)", "y = x.transpose(1, 2)"),
-            ("depth=2", "depth=8"),
-            ("return self.head(self.norm(x).mean(dim=1))", "return self.head(x.mean(dim=1))"),
-            ("clip_grad_norm_(net.parameters(), 2.0)", "clip_grad_norm_(net.parameters(), 1e9)"),
-        ),
-    ),
-    Fault(
         "sine-few-points",
         "noisy_sine_nll",
         "overfitting",
@@ -290,7 +216,7 @@ DYNAMICS: tuple[Fault, ...] = (
         "spirals-gradient-without-product",
         "spirals_custom_act",
         "wrong-custom-gradient",
-        (("return grad_output * (s + x * s * (1 - s))", "return grad_output * (s - x * s)"),),
+        (("return grad_output * (s + x * s * (1 - s))", "return grad_output * (1 - s)"),),
     ),
     Fault(
         "spirals-gradient-of-wrong-sign",
@@ -328,13 +254,6 @@ DYNAMICS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        "wine-norm-after-bias",
-        "wine_grower",
-        "bias-before-norm",
-        (("    nn.Linear(13, 32),\n", "    nn.Linear(13, 32),\n    nn.BatchNorm1d(32),\n"),),
-        silent=True,
-    ),
-    Fault(
         "bikes-decay-on-all",
         "bike_counts",
         "decay-on-norm",
@@ -369,5 +288,47 @@ DYNAMICS: tuple[Fault, ...] = (
             ("lr = 5e-3 * min(", "lr = 5e-5 * min("),
         ),
         also="lr-too-low",
+    ),
+    Fault(
+        "house-norm-momentum",
+        "house_prices",
+        "batchnorm-stale-statistics",
+        (("        Normalizer(sample),\n", "        nn.BatchNorm1d(sample.shape[1], momentum=0.001),\n"),),
+    ),
+    Fault(
+        "waveform-large-recurrence",
+        "waveform_gru",
+        "saturated-activation",
+        (
+            ("nn.GRU(1, hidden, batch_first=True)", "nn.RNN(1, hidden, batch_first=True)"),
+            (
+                "        self.readout = nn.Linear(hidden, len(CLASSES))\n",
+                "        self.readout = nn.Linear(hidden, len(CLASSES))\n        for weight in (self.rnn.weight_ih_l0, self.rnn.weight_hh_l0):\n            nn.init.normal_(weight, std=4.0)\n",
+            ),
+        ),
+        accepts=("poor-init",),
+    ),
+    Fault(
+        "autoencoder-steep-code",
+        "digits_autoencoder",
+        "saturated-activation",
+        (
+            (
+                "        return self.decoder(self.encoder(x))",
+                "        return self.decoder(torch.tanh(50 * self.encoder(x)))",
+            ),
+        ),
+    ),
+    Fault(
+        "tags-norm-after-bias",
+        "topic_tags",
+        "bias-before-norm",
+        (
+            (
+                "self.hidden = nn.Linear(dim, 48)",
+                "self.hidden = nn.Sequential(nn.Linear(dim, 48), nn.BatchNorm1d(48))",
+            ),
+        ),
+        silent=True,
     ),
 )

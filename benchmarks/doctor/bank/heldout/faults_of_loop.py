@@ -290,6 +290,7 @@ LOOP: tuple[Fault, ...] = (
         "train-mode-in-validation",
         (
             ("    model.eval()\n", ""),
+            ("dropout=0.25", "dropout=0.6"),
             (
                 "DataLoader(val, batch_size=100), DataLoader(test, batch_size=100)",
                 "DataLoader(val, batch_size=1), DataLoader(test, batch_size=1)",
@@ -582,7 +583,11 @@ LOOP: tuple[Fault, ...] = (
         "tumor-keeps-the-worst",
         "tumor_trainer",
         "other",
-        (("if val_loss < self.best:", "if val_loss > self.best:"), ('float("inf"), None, 5', "0.0, None, 5")),
+        (
+            ("if val_loss < self.best:", "if val_loss > self.best:"),
+            ('float("inf"), None, 5', "0.0, None, 5"),
+            ("lr=0.1", "lr=0.01"),
+        ),
         note="The checkpoint of the worst validation loss is kept: the comparison is the wrong way round.",
     ),
     Fault(
