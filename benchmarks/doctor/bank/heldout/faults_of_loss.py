@@ -441,13 +441,13 @@ LOSS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        "lm-softmax-over-time",
+        "lm-softmax-over-batch",
         "grammar_lm",
         "wrong-softmax-dim",
         (
             (
                 "    loss = criterion(logits.flatten(0, 1), yb.flatten())\n    optimizer.zero_grad",
-                "    logp = torch.log_softmax(logits, dim=1)\n    loss = nn.functional.nll_loss(logp.flatten(0, 1), yb.flatten())\n    optimizer.zero_grad",
+                "    logp = torch.log_softmax(logits, dim=0)\n    loss = nn.functional.nll_loss(logp.flatten(0, 1), yb.flatten())\n    optimizer.zero_grad",
             ),
         ),
     ),

@@ -112,6 +112,7 @@ HEALTHY: tuple[Variant, ...] = (
                 "        self.lm_head = nn.Linear(n_embd, vocab)\n",
                 "        self.lm_head = nn.Linear(n_embd, vocab, bias=False)\n        nn.init.normal_(self.tok.weight, std=0.1)\n        self.lm_head.weight = self.tok.weight\n",
             ),
+            ("steps = 220", "steps = 340"),
         ),
         "tied weights",
     ),
