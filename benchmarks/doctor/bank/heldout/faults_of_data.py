@@ -160,17 +160,6 @@ DATA: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        "tides-centered-in-place",
-        "tides_forecast",
-        "input-mutated",
-        (
-            (
-                "        future = self.series",
-                "        past.sub_(past.mean()).div_(past.std())\n        future = self.series",
-            ),
-        ),
-    ),
-    Fault(
         "convnet-sorted-by-label",
         "digits_convnet",
         "unshuffled-data",
@@ -608,21 +597,6 @@ DATA: tuple[Fault, ...] = (
         also="lr-too-low",
     ),
     Fault(
-        "house-first-batch-always",
-        "house_prices",
-        "repeated-batch",
-        (
-            (
-                "        for xb, tb in train_loader:\n",
-                "        for _ in train_loader:\n            xb, tb = first\n",
-            ),
-            (
-                "    for epoch in range(16):\n",
-                "    first = next(iter(train_loader))\n    for epoch in range(16):\n",
-            ),
-        ),
-    ),
-    Fault(
         "wine-label-among-features",
         "wine_grower",
         "target-leak",
@@ -650,5 +624,17 @@ DATA: tuple[Fault, ...] = (
             ),
         ),
         silent=True,
+    ),
+    Fault(
+        "convnet-first-batch-always",
+        "digits_convnet",
+        "repeated-batch",
+        (
+            (
+                "    for epoch in range(EPOCHS):\n",
+                "    batches = [next(iter(train_loader))] * len(train_loader)\n    for epoch in range(EPOCHS):\n",
+            ),
+            ("        for images, labels in train_loader:\n", "        for images, labels in batches:\n"),
+        ),
     ),
 )

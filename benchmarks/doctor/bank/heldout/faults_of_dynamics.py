@@ -10,15 +10,6 @@ DYNAMICS: tuple[Fault, ...] = (
         "batchnorm-tiny-batch",
         (("sampler.draw(48)", "sampler.draw(1)"), ("lr=1e-3", "lr=3e-3")),
     ),
-    Fault(
-        "convnet-slow-statistics",
-        "digits_convnet",
-        "batchnorm-stale-statistics",
-        (
-            ("nn.BatchNorm2d(width)", "nn.BatchNorm2d(width, momentum=0.001)"),
-            ("nn.BatchNorm2d(2 * width)", "nn.BatchNorm2d(2 * width, momentum=0.001)"),
-        ),
-    ),
     Fault("gpt-init-too-large", "count_gpt", "poor-init", (("std=0.08", "std=2.0"),)),
     Fault(
         "spirals-init-too-small",
@@ -213,12 +204,6 @@ DYNAMICS: tuple[Fault, ...] = (
     Fault("spirals-two-units", "spirals_custom_act", "capacity-too-small", (("width=40", "width=2"),)),
     Fault("autoencoder-code-of-one", "digits_autoencoder", "capacity-too-small", (("code=8", "code=1"),)),
     Fault(
-        "spirals-gradient-without-product",
-        "spirals_custom_act",
-        "wrong-custom-gradient",
-        (("return grad_output * (s + x * s * (1 - s))", "return grad_output * (1 - s)"),),
-    ),
-    Fault(
         "spirals-gradient-of-wrong-sign",
         "spirals_custom_act",
         "wrong-custom-gradient",
@@ -330,5 +315,15 @@ DYNAMICS: tuple[Fault, ...] = (
             ),
         ),
         silent=True,
+    ),
+    Fault(
+        "convnet-slow-statistics",
+        "digits_convnet",
+        "batchnorm-stale-statistics",
+        (
+            ("nn.BatchNorm2d(width)", "nn.BatchNorm2d(width, momentum=0.001)"),
+            ("nn.BatchNorm2d(2 * width)", "nn.BatchNorm2d(2 * width, momentum=0.001)"),
+            (".unsqueeze(1) / 16.0", ".unsqueeze(1)"),
+        ),
     ),
 )
