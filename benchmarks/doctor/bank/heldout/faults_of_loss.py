@@ -450,6 +450,7 @@ LOSS: tuple[Fault, ...] = (
                 "    logp = torch.log_softmax(logits, dim=0)\n    loss = nn.functional.nll_loss(logp.flatten(0, 1), yb.flatten())\n    optimizer.zero_grad",
             ),
         ),
+        silent=True,
     ),
     Fault(
         "convnet-detached-hidden",
