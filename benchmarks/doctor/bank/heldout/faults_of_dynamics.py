@@ -317,13 +317,15 @@ DYNAMICS: tuple[Fault, ...] = (
         silent=True,
     ),
     Fault(
-        "convnet-slow-statistics",
-        "digits_convnet",
+        "tumor-norm-momentum",
+        "tumor_trainer",
         "batchnorm-stale-statistics",
         (
-            ("nn.BatchNorm2d(width)", "nn.BatchNorm2d(width, momentum=0.001)"),
-            ("nn.BatchNorm2d(2 * width)", "nn.BatchNorm2d(2 * width, momentum=0.001)"),
-            (".unsqueeze(1) / 16.0", ".unsqueeze(1)"),
+            (
+                "            nn.Linear(features, hidden),\n            nn.Tanh(),\n",
+                "            nn.BatchNorm1d(features, momentum=0.001),\n            nn.Linear(features, hidden),\n            nn.Tanh(),\n",
+            ),
+            ("    tumors.standardize(train_set.indices)\n", ""),
         ),
     ),
 )

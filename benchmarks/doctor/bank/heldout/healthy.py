@@ -481,7 +481,8 @@ HEALTHY: tuple[Variant, ...] = (
                 "        return self.decoder(self.encoder(x))",
                 "        soft = torch.tanh(self.encoder(x))\n        hard = torch.sign(soft)\n        return self.decoder(soft + (hard - soft).detach() * 0.5)",
             ),
-            ("code=8", "code=16"),
+            ("code=8", "code=32"),
+            ("lr=8e-3", "lr=3e-3"),
         ),
         "straight-through sign",
     ),
@@ -562,13 +563,17 @@ HEALTHY: tuple[Variant, ...] = (
         (
             (
                 "torch.optim.SGD(model.parameters(), lr=0.003, momentum=0.9, weight_decay=1e-2)",
-                "torch.optim.LBFGS(model.parameters(), lr=0.05, max_iter=3, history_size=5, line_search_fn=None)",
+                "torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=5, line_search_fn='strong_wolfe')",
             ),
-            ("range(20)", "range(6)"),
+            ("range(20)", "range(4)"),
             ("nn.Dropout(0.2)", "nn.Dropout(0.0)"),
             (
+                "np.array_split(rng.permutation(train_rows), 10)",
+                "np.array_split(rng.permutation(train_rows), 1)",
+            ),
+            (
                 "        prediction = model(inputs[rows])\n        loss = loss_fn(prediction, targets[rows])\n        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n",
-                "\n        def closure(rows=rows):\n            optimizer.zero_grad()\n            prediction = model(inputs[rows])\n            penalty = 1e-2 * sum(p.pow(2).sum() for p in model.parameters())\n            loss = loss_fn(prediction, targets[rows]) + penalty\n            loss.backward()\n            return loss\n\n        loss = optimizer.step(closure)\n",
+                "\n        def closure(rows=rows):\n            optimizer.zero_grad()\n            prediction = model(inputs[rows])\n            penalty = 2e-2 * sum(p.pow(2).sum() for p in model.parameters())\n            loss = loss_fn(prediction, targets[rows]) + penalty\n            loss.backward()\n            return loss\n\n        loss = optimizer.step(closure)\n",
             ),
         ),
         "LBFGS with a closure: several backward passes a step",
