@@ -52,11 +52,10 @@ class Wishes:
 
 
 def of_script(
-    what: str, args: Sequence[str], steps: int | None, seconds: float, show: bool
+    what: str, args: Sequence[str], steps: int | None, seconds: float, show: bool, seeds: int, reruns: bool
 ) -> "tuple[Report, Outcome]":
     """Run a script, or what a function builds, and say what the doctor found."""
-    from vademecum.doctor.causes import fold
-    from vademecum.doctor.script import require_training, run_function, run_script
+    from vademecum.doctor.checkup import check_up
 
     from ._progress import progress
 
@@ -67,14 +66,13 @@ def of_script(
             f"a function takes no arguments: {' '.join(args)} came behind {what}; leave them out."
         )
     with progress(f"checking {what}") as tell:
-        if function:
-            outcome = run_function(file, name, steps=steps, seconds=seconds, show=show, progress=tell)
-        else:
-            outcome = run_script(what, args, steps=steps, seconds=seconds, show=show, progress=tell)
+        report, outcome = check_up(
+            file if function else what, args, function=name if function else "", steps=steps, seconds=seconds,
+            seeds=seeds, reruns=reruns, show=show, progress=None if tell is None else (lambda what, done, passed: tell(done, passed)),
+        )  # fmt: skip
     for problem in outcome.problems:
         print(f"vade: {problem}", file=sys.stderr)  # noqa: T201
-    ended = require_training(outcome, what)
-    return replace(outcome.report, findings=fold((*outcome.report.findings, *ended))), outcome
+    return report, outcome
 
 
 def of_texts(files: Sequence[str]) -> "Report":

@@ -31,7 +31,11 @@ def check(
             min=1, help="Optimizer steps that are watched; by default 200 or two epochs, at most 1000."
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="That a run may take.")] = 60,
+    seconds: Annotated[float, typer.Option(min=1, help="For the run, and as many for all reruns.")] = 60,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Pairs of runs, with and without the cure, behind a proof.")
+    ] = 3,
+    no_proof: Annotated[bool, typer.Option("--no-proof", help="Do not run it again with the cure.")] = False,
     format_: Annotated[
         str, typer.Option("--format", metavar="text|json|sarif|github", help="Of what is said.")
     ] = "text",
@@ -86,6 +90,8 @@ def check(
     elif what.endswith(".json"):
         healthy = tell(saved(Path(what)), wishes=wishes)
     else:
-        healthy = tell(*of_script(what, words, steps, seconds, show_output), wishes=wishes)
+        healthy = tell(
+            *of_script(what, words, steps, seconds, show_output, seeds, not no_proof), wishes=wishes
+        )
     if not healthy:
         raise typer.Exit(1)

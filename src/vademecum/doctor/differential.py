@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ._finding import Finding, Proof
 from ._report import Report
 from .causes import RANK
-from .cures import Change
+from .cures import Cure
 from .cures.table import SEARCHED, cures
 
 GAIN = 0.1
@@ -39,10 +39,10 @@ class Figures:
     measure: str = ""
 
 
-Rerun = Callable[[Sequence[Change], int], Figures | None]
+Rerun = Callable[[Sequence[Cure], int], Figures | None]
 """(changes, seed) -> what the run came to; None where it could not be made or there is no time left."""
 
-Trial = tuple[Finding, Change, Figures | None]
+Trial = tuple[Finding, Cure, Figures | None]
 
 
 def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3, workers: int = 2) -> Report:
@@ -80,18 +80,18 @@ def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3, workers: int = 2) 
     return _with_proofs(report, proofs)
 
 
-def _of(findings: Iterable[Finding]) -> list[tuple[Finding, Change]]:
+def _of(findings: Iterable[Finding]) -> list[tuple[Finding, Cure]]:
     """Each finding with each of its cures."""
     return [(finding, change) for finding in findings for change in cures(finding)]
 
 
-def _try(pairs: Sequence[tuple[Finding, Change]], rerun: Rerun, pool: ThreadPoolExecutor) -> list[Trial]:
+def _try(pairs: Sequence[tuple[Finding, Cure]], rerun: Rerun, pool: ThreadPoolExecutor) -> list[Trial]:
     """Rerun with each change."""
     figures = pool.map(lambda pair: rerun((pair[1],), 0), pairs)
     return [(finding, change, f) for (finding, change), f in zip(pairs, figures)]
 
 
-def _best(tried: Sequence[Trial], base: Figures) -> list[tuple[Finding, Change]]:
+def _best(tried: Sequence[Trial], base: Figures) -> list[tuple[Finding, Cure]]:
     """The changes that help, without those that help far less than the best."""
     helped = [(finding, change, f) for finding, change, f in tried if f is not None and helps(base, f)]
     best = max((f.skill for _, _, f in helped), default=0.0)
@@ -130,7 +130,7 @@ def _suspects(loud: Sequence[Finding]) -> list[Finding]:
     return [Finding(rule, "error", "", symptom=True, cure="") for rule in SEARCHED if rule not in told]
 
 
-def _proof(change: Change, base: Figures, rerun: Rerun, pool: ThreadPoolExecutor, seeds: int) -> Proof | None:
+def _proof(change: Cure, base: Figures, rerun: Rerun, pool: ThreadPoolExecutor, seeds: int) -> Proof | None:
     """The same run with and without a change, over seeds."""
     asked = [((), seed) for seed in range(seeds)] + [((change,), seed) for seed in range(seeds)]
     figures = list(pool.map(lambda pair: rerun(*pair), asked))
@@ -177,7 +177,7 @@ def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[flo
     return mean - half, mean + half
 
 
-def _with_proofs(report: Report, proofs: dict[str, tuple[Finding, Change, Proof | None]]) -> Report:
+def _with_proofs(report: Report, proofs: dict[str, tuple[Finding, Cure, Proof | None]]) -> Report:
     """Put the proofs to their findings, proven ones first, and symptoms that are not proven beneath."""
     if not proofs:
         return report
@@ -198,12 +198,12 @@ def _with_proofs(report: Report, proofs: dict[str, tuple[Finding, Change, Proof 
     return replace(report, findings=tuple(told))
 
 
-def _by_intervention(finding: Finding, change: Change, proof: Proof | None) -> Finding:
+def _by_intervention(finding: Finding, change: Cure, proof: Proof | None) -> Finding:
     """A cause that shows by its cure alone."""
     evidence = {"before": proof.before[0], "after": proof.after[0]} if proof else {}
     return replace(
         finding,
         message=f"The run does not learn as it is, and it does {change.says}.",
-        cure=f"Change it: the rerun {change.says} learned.", evidence=evidence, proof=proof,
+        cure=f"Cure it: the rerun {change.says} learned.", evidence=evidence, proof=proof,
         disproof="The same change does not help over more steps or other seeds.",
     )  # fmt: skip

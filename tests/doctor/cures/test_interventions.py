@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from vademecum.doctor.attach import attached_to_all
-from vademecum.doctor.cures import INTERVENTIONS, Change, changed
+from vademecum.doctor.cures import INTERVENTIONS, Cure, changed
 from vademecum.doctor.recorder import Recorder
 from vademecum.doctor.schedule import Schedule
 
@@ -91,38 +91,38 @@ def standard(x):
 
 
 EXACT = {
-    "rate": (Change("rate", {"factor": 0.1}), with_rate(1.0), with_rate(0.1)),
-    "adam": (Change("adam", {"lr": 1e-2}), plain, adam_run),
-    "momentum": (Change("momentum", {"value": 0.5}), lambda: plain(momentum=0.99), lambda: plain(momentum=0.5)),
-    "no_decay": (Change("no_decay"), lambda: plain(weight_decay=0.5), plain),
-    "flip_sign": (Change("flip_sign"), run(loss=lambda a, b: -F.cross_entropy(a, b)), plain),
-    "zero_grad": (Change("zero_grad"), run(zero="never"), plain),
-    "keep_gradients": (Change("keep_gradients"), run(zero="between"), plain),
-    "step": (Change("step"), run(zero="no step"), plain),
+    "rate": (Cure("rate", {"factor": 0.1}), with_rate(1.0), with_rate(0.1)),
+    "adam": (Cure("adam", {"lr": 1e-2}), plain, adam_run),
+    "momentum": (Cure("momentum", {"value": 0.5}), lambda: plain(momentum=0.99), lambda: plain(momentum=0.5)),
+    "no_decay": (Cure("no_decay"), lambda: plain(weight_decay=0.5), plain),
+    "flip_sign": (Cure("flip_sign"), run(loss=lambda a, b: -F.cross_entropy(a, b)), plain),
+    "zero_grad": (Cure("zero_grad"), run(zero="never"), plain),
+    "keep_gradients": (Cure("keep_gradients"), run(zero="between"), plain),
+    "step": (Cure("step"), run(zero="no step"), plain),
     "no_clip": (
-        Change("no_clip"), run(between=lambda m: nn.utils.clip_grad_norm_(m.parameters(), 1e-3)), plain,
+        Cure("no_clip"), run(between=lambda m: nn.utils.clip_grad_norm_(m.parameters(), 1e-3)), plain,
     ),
-    "optimize_all": (Change("optimize_all"), run(make=half), run(make=groups)),
-    "unfreeze": (Change("unfreeze"), run(prepare=freeze, make=half), run(make=groups)),
+    "optimize_all": (Cure("optimize_all"), run(make=half), run(make=groups)),
+    "unfreeze": (Cure("unfreeze"), run(prepare=freeze, make=half), run(make=groups)),
     "train_mode": (
-        Change("train_mode"), run(nn.BatchNorm1d(3), prepare=lambda m: m.eval()), run(nn.BatchNorm1d(3)),
+        Cure("train_mode"), run(nn.BatchNorm1d(3), prepare=lambda m: m.eval()), run(nn.BatchNorm1d(3)),
     ),
-    "no_dropout": (Change("no_dropout"), run(nn.Dropout(0.9)), plain),
-    "identity": (Change("identity", {"family": "softmax"}), run(nn.Softmax(dim=1)), plain),
+    "no_dropout": (Cure("no_dropout"), run(nn.Dropout(0.9)), plain),
+    "identity": (Cure("identity", {"family": "softmax"}), run(nn.Softmax(dim=1)), plain),
     "last_dim": (
-        Change("last_dim"), run(nn.LogSoftmax(dim=0), loss=F.nll_loss), run(nn.LogSoftmax(dim=1), loss=F.nll_loss),
+        Cure("last_dim"), run(nn.LogSoftmax(dim=0), loss=F.nll_loss), run(nn.LogSoftmax(dim=1), loss=F.nll_loss),
     ),
-    "same_shape": (Change("same_shape"), mean_squares((-1,)), mean_squares((-1, 1))),
+    "same_shape": (Cure("same_shape"), mean_squares((-1,)), mean_squares((-1, 1))),
     "leaky": (
-        Change("leaky"), plain,
+        Cure("leaky"), plain,
         lambda: train(model := nn.Sequential(*[
             nn.LeakyReLU(0.1) if isinstance(part, nn.ReLU) else part for part in net()
         ]), sgd(model)),
     ),
-    "log_softmax": (Change("log_softmax"), run(loss=F.nll_loss), plain),
-    "standardize_inputs": (Change("standardize_inputs"), run(x=100 * X + 7), run(x=standard(100 * X + 7))),
+    "log_softmax": (Cure("log_softmax"), run(loss=F.nll_loss), plain),
+    "standardize_inputs": (Cure("standardize_inputs"), run(x=100 * X + 7), run(x=standard(100 * X + 7))),
     "finite_inputs": (
-        Change("finite_inputs"),
+        Cure("finite_inputs"),
         run(x=torch.where(X > 0.9, torch.nan, X)), run(x=torch.where(X > 0.9, 0.0, X)),
     ),
 }  # fmt: skip
@@ -145,7 +145,7 @@ def test_the_run_is_that_of_the_repaired_text(name):
 def test_every_loader_draws_in_a_random_order():
     data = TensorDataset(torch.arange(50.0))
     recorder = Recorder()
-    with changed([Change("shuffle")], recorder):
+    with changed([Cure("shuffle")], recorder):
         drawn = torch.cat([x for (x,) in DataLoader(data, batch_size=10)])
     assert not torch.equal(drawn, torch.arange(50.0))
     torch.testing.assert_close(drawn.sort().values, torch.arange(50.0))
@@ -156,7 +156,7 @@ def test_attention_looks_back_only():
     attention = nn.MultiheadAttention(8, 2, batch_first=True)
     x, other = torch.randn(2, 5, 8), torch.randn(2, 5, 8)
     other[:, :3] = x[:, :3]
-    with changed([Change("causal")], Recorder()):
+    with changed([Cure("causal")], Recorder()):
         seen = [attention(z, z, z, need_weights=False)[0][:, :3] for z in (x, other)]
     torch.testing.assert_close(*seen)
     plain = [attention(z, z, z, need_weights=False)[0][:, :3] for z in (x, other)]
@@ -164,14 +164,14 @@ def test_attention_looks_back_only():
 
 
 def test_logarithms_are_kept_from_zero():
-    with changed([Change("guarded")], Recorder()):
+    with changed([Cure("guarded")], Recorder()):
         value = torch.log(torch.zeros(2)) + torch.zeros(2).sqrt() + 1 / torch.ones(2)
     assert bool(value.isfinite().all())
 
 
 def test_rare_classes_weigh_more():
     score, y = torch.zeros(4, 2), torch.tensor([0, 0, 0, 1])
-    with changed([Change("class_weights")], Recorder()):
+    with changed([Cure("class_weights")], Recorder()):
         weighted = F.cross_entropy(score - torch.tensor([1.0, 0.0]), y)
     rare = F.cross_entropy(score - torch.tensor([1.0, 0.0]), y, weight=torch.tensor([4 / 6, 2.0]))
     torch.testing.assert_close(weighted, rare)
@@ -180,7 +180,7 @@ def test_rare_classes_weigh_more():
 def test_an_unknown_intervention_is_refused_by_name():
     with (
         pytest.raises(ValueError, match="an intervention must be one of rate, adam"),
-        changed([Change("pray")], Recorder()),
+        changed([Cure("pray")], Recorder()),
     ):
         pass
 

@@ -30,7 +30,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
 
 
 @dataclass(frozen=True)
-class Change:
+class Cure:
     """One thing that is changed in a run.
 
     Attributes:
@@ -45,8 +45,8 @@ class Change:
 
 
 @contextmanager
-def changed(changes: Sequence[Change], recorder: Recorder) -> Iterator[None]:
-    """Change things while a block runs.
+def changed(changes: Sequence[Cure], recorder: Recorder) -> Iterator[None]:
+    """Cure things while a block runs.
 
     Args:
         changes: made in this order.
@@ -63,4 +63,11 @@ def changed(changes: Sequence[Change], recorder: Recorder) -> Iterator[None]:
             if change.do not in INTERVENTIONS:
                 raise ValueError(f"an intervention must be one of {', '.join(INTERVENTIONS)}: {change.do!r}.")
             stack.enter_context(INTERVENTIONS[change.do](recorder, **change.options))
+        yield
+
+
+@contextmanager
+def by_json(recorder: Recorder, *, cures: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[None]:
+    """Change things in another process: `changed`, with what JSON can hold."""
+    with changed([Cure(do, dict(options)) for do, options in cures], recorder):
         yield

@@ -38,7 +38,7 @@ def _gradients(optimizer: Optimizer) -> Iterator[Tensor]:
 
 @contextmanager
 def _with_setting(name: str, value: Callable[[Any], Any]) -> Iterator[None]:
-    """Change a setting of all parameter groups for each step, and put it back behind it: schedulers see their own."""
+    """Cure a setting of all parameter groups for each step, and put it back behind it: schedulers see their own."""
     kept: dict[int, list[Any]] = {}
 
     def before(optimizer: Optimizer) -> None:

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 
 from .._finding import Finding
-from . import Change
+from . import Cure
 
 
-def _op(family: str, says: str) -> Callable[[Finding], Change]:
+def _op(family: str, says: str) -> Callable[[Finding], Cure]:
     """Leave out an operation at the line of the finding."""
-    return lambda f: Change("identity", {"family": family, "file": f.file, "line": f.line}, says)
+    return lambda f: Cure("identity", {"family": family, "file": f.file, "line": f.line}, says)
 
 
-def _fixed(do: str, says: str, **options: float | str) -> Callable[[Finding], Change]:
-    return lambda finding: Change(do, options, says)
+def _fixed(do: str, says: str, **options: float | str) -> Callable[[Finding], Cure]:
+    return lambda finding: Cure(do, options, says)
 
 
-CURES: Mapping[str, tuple[Callable[[Finding], Change], ...]] = {
+CURES: Mapping[str, tuple[Callable[[Finding], Cure], ...]] = {
     "redundant-softmax": (_op("softmax", "without the softmax in front of the loss"),),
     "redundant-sigmoid": (_op("sigmoid", "without the sigmoid in front of the loss"),),
     "missing-log-softmax": (_fixed("log_softmax", "with log-probabilities given to the loss"),),
@@ -24,11 +24,11 @@ CURES: Mapping[str, tuple[Callable[[Finding], Change], ...]] = {
         _fixed("guarded", "with the logarithm kept from 0"),
     ),
     "wrong-softmax-dim": (
-        lambda f: Change("last_dim", {"file": f.file, "line": f.line}, "with the softmax over the classes"),
+        lambda f: Cure("last_dim", {"file": f.file, "line": f.line}, "with the softmax over the classes"),
     ),
     "broadcast-mismatch": (_fixed("same_shape", "with predictions and targets of one shape"),),
     "output-range": (
-        lambda f: Change(
+        lambda f: Cure(
             "identity", {"family": _family(f), "file": f.file, "line": f.line}, "without the last activation"
         ),
     ),
@@ -116,6 +116,6 @@ def _family(finding: Finding) -> str:
     )
 
 
-def cures(finding: Finding) -> tuple[Change, ...]:
+def cures(finding: Finding) -> tuple[Cure, ...]:
     """The changes that would heal what a finding says; none where no rerun can show it."""
     return tuple(make(finding) for make in CURES.get(finding.rule, ()))
