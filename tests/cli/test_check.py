@@ -76,12 +76,17 @@ REFUSED = {
     "syntax": ("for x in", [], "train.py, line 1: invalid syntax"),
     "no Python": ("\0", [], "must be Python"),
     "arguments": (
-        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\np.parse_args()\n" + TRAIN,
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\np.parse_args()\n"
+        + TRAIN,
         [],
         "usage: train.py [-h] --data DATA",
     ),
     "import": ("import not_a_module_of_anybody\n" + TRAIN, [], "install what it imports"),
-    "own error": (BEGIN + "def load(path):\n    return open(path)\nload('data.csv')\n" + TRAIN, [], "in load"),
+    "own error": (
+        BEGIN + "def load(path):\n    return open(path)\nload('data.csv')\n" + TRAIN,
+        [],
+        "in load",
+    ),
     "shape": (TRAIN.replace("Linear(5, 3)", "Linear(4, 3)"), [], "failed before its first training step"),
     "no training": ("print('hello')", [], "without a backward pass"),
     "only forward": (BEGIN + "model(x)", [], "without a backward pass"),
@@ -134,7 +139,10 @@ def test_a_training_that_hangs_is_a_finding(check):
     result = check(text, "--seconds", "4")
     assert result.exit_code == 1
     assert "training-hangs" in result.stdout
-    assert f"After 7 steps nothing happened any more: the script stood at train.py:{len(text.splitlines())}" in result.stdout
+    assert (
+        f"After 7 steps nothing happened any more: the script stood at train.py:{len(text.splitlines())}"
+        in result.stdout
+    )
 
 
 def test_a_script_that_ends_itself_after_training(check):
@@ -263,7 +271,13 @@ def test_why():
     listed = vade("why").stdout
     assert all(rule.name in listed for rule in all_rules().values())
     text = vade("why", "redundant_softmax").stdout
-    for part in ("Softmax before cross-entropy", "Wrong:", "Right:", "Fails where:", "bridle1990probabilistic"):
+    for part in (
+        "Softmax before cross-entropy",
+        "Wrong:",
+        "Right:",
+        "Fails where:",
+        "bridle1990probabilistic",
+    ):
         assert part in text
     assert "with the fault:  held-out accuracy" in text
     assert "the doctor says: redundant-softmax" in text

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "sarif", "github")
 
 ENDINGS = {
-    "finished": "it came to its end", "enough": "stopped there", "time": "its time was up", "exit": "it called sys.exit",
-    "failed": "it failed", "interrupted": "interrupted", "hung": "it hung", "killed": "its process died",
+    "finished": "it came to its end", "enough": "stopped there", "time": "its time was up",
+    "exit": "it called sys.exit", "failed": "it failed", "interrupted": "interrupted", "hung": "it hung",
+    "killed": "its process died",
 }  # fmt: skip
 
 OF_A_RUN = ("training-fails", "training-hangs", "unclear-ignore")
@@ -63,7 +64,9 @@ def of_script(
     file, colon, name = what.rpartition(":")
     function = colon and name.isidentifier() and not os.path.exists(what)
     if function and args:
-        raise InputError(f"a function takes no arguments: {' '.join(args)} came behind {what}; leave them out.")
+        raise InputError(
+            f"a function takes no arguments: {' '.join(args)} came behind {what}; leave them out."
+        )
     with progress(f"checking {what}") as tell:
         if function:
             outcome = run_function(file, name, steps=steps, seconds=seconds, show=show, progress=tell)
@@ -205,7 +208,9 @@ def _number(value: float) -> float | None:
 
 def _writable(path: Path) -> None:
     if not path.parent.is_dir():
-        raise InputError(f"the folder of a file to write must exist: {str(path.parent)!r} does not; make it first.")
+        raise InputError(
+            f"the folder of a file to write must exist: {str(path.parent)!r} does not; make it first."
+        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -27,7 +27,9 @@ def check(
     patients: Annotated[bool, typer.Option("--patients", help="List the rules that have a script.")] = False,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Optimizer steps that are watched; by default 200 or two epochs, at most 1000."),
+        typer.Option(
+            min=1, help="Optimizer steps that are watched; by default 200 or two epochs, at most 1000."
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="That a run may take.")] = 60,
     format_: Annotated[
@@ -64,7 +66,9 @@ def check(
     from ._checking import FORMATS, Wishes, demonstrated, of_script, of_texts, saved, tell
 
     if format_ not in FORMATS:
-        raise InputError(f"--format must be one of {', '.join(FORMATS)}: {format_!r} came; choose one of them.")
+        raise InputError(
+            f"--format must be one of {', '.join(FORMATS)}: {format_!r} came; choose one of them."
+        )
     wishes = Wishes(format_, output, tuple(only), tuple(ignore), baseline, write_baseline, verbose)
     words = args or []
     if patients:

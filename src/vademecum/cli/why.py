@@ -22,7 +22,10 @@ def why(
         str, typer.Argument(metavar="[RULE]", help="As a finding names it; all rules where it is left out.")
     ] = "",
     run: Annotated[
-        bool, typer.Option("--run/--no-run", help="Run the rule's experiment: a script with the fault, and its repair.")
+        bool,
+        typer.Option(
+            "--run/--no-run", help="Run the rule's experiment: a script with the fault, and its repair."
+        ),
     ] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +49,9 @@ def why(
     shown = _demonstrate(found) if run and found.patient is not None else None
     if as_json:
         papers = [paper(reference.key).to_json() for reference in found.references]
-        say_json({**found.to_json(), "papers": papers, "experiment": None if shown is None else _plain(shown)})
+        say_json(
+            {**found.to_json(), "papers": papers, "experiment": None if shown is None else _plain(shown)}
+        )
     elif shown is not None:
         _experiment(shown)
 

@@ -275,7 +275,13 @@ class Recorder:
     def evaluated_target(self, target: Tensor) -> None:
         """Take the targets of the last pass without gradients."""
         batches = self.record.valid.batches
-        if self._idle and batches and batches[-1].y is None and target.ndim and len(target) == len(batches[-1].x):
+        if (
+            self._idle
+            and batches
+            and batches[-1].y is None
+            and target.ndim
+            and len(target) == len(batches[-1].x)
+        ):
             batches[-1] = replace(batches[-1], y=target.detach().to("cpu", copy=True))
 
     def ends(self) -> None:

@@ -74,7 +74,7 @@ def test_it_runs_as_by_itself(script, tmp_path, fresh):
     assert outcome.ending.kind == "finished"
     assert (outcome.report.steps, outcome.backwards, len(outcome.losses)) == (10, 10, 10)
     assert outcome.report.healthy
-    assert not (outcome.restored or outcome.removed or outcome.problems)
+    assert outcome.restored + outcome.removed + outcome.problems == ()
 
 
 def test_a_fork_and_a_new_interpreter_see_the_same(script):
@@ -91,19 +91,65 @@ def test_findings_have_the_line_of_the_user(script):
 
 @pytest.mark.parametrize(("batches", "steps"), [(5, 200), (150, 300), (600, 500)])
 def test_it_stops_after_two_epochs_or_200_steps(script, batches, steps):
-    text = BEGIN + f"data = torch.randn({batches}, 4, 5)\nfor step in range(5000):" + STEP.replace(
-        "model(x), y", f"model(data[step % {batches}]), y[:4]"
+    text = (
+        BEGIN
+        + f"data = torch.randn({batches}, 4, 5)\nfor step in range(5000):"
+        + STEP.replace("model(x), y", f"model(data[step % {batches}]), y[:4]")
     )
     outcome = script(text)
     assert (outcome.ending.kind, outcome.report.steps) == ("enough", steps)
 
 
 def test_what_is_evaluated_after_the_last_step_is_seen(script):
-    text = BEGIN + "for step in range(50):" + STEP + "    with torch.no_grad(): nn.functional.cross_entropy(model(x), y)"
+    text = (
+        BEGIN
+        + "for step in range(50):"
+        + STEP
+        + "    with torch.no_grad(): nn.functional.cross_entropy(model(x), y)"
+    )
     outcome = script(text, steps=7)
     assert outcome.report.steps == 7
     assert [each.step for each in outcome.evaluations] == [1, 2, 3, 4, 5, 6, 7]
     assert all(math.isfinite(each.loss) for each in outcome.evaluations)
+
+
+def test_an_epoch_is_known_by_its_examples_where_they_are_shuffled(script):
+    text = "import itertools\nfor order in itertools.chain.from_iterable(torch.randperm(600).split(4) for _ in range(99)):"
+    outcome = script(
+        BEGIN
+        + "data = torch.randn(600, 5)\n"
+        + text
+        + STEP.replace("model(x), y", "model(data[order]), y[:4]")
+    )
+    assert (outcome.ending.kind, outcome.report.steps) == ("enough", 300)
+
+
+def test_a_loss_inside_the_step_is_seen_as_any_other(script):
+    text = (
+        BEGIN
+        + """
+for step in range(8):
+    def closure():
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+    optimizer.step(closure)
+"""
+    )
+    outcome = script(text)
+    assert outcome.report.steps == 8
+    assert [finding.rule for finding in outcome.report.findings] == ["missing-zero-grad"]
+    healthy = script(text.replace("loss.backward()", "optimizer.zero_grad(); loss.backward()"))
+    assert healthy.report.healthy
+    assert "missing-zero-grad" in healthy.report.checked
+    lbfgs = script(
+        text.replace("SGD(model.parameters(), lr=0.1)", "LBFGS(model.parameters())").replace(
+            "loss.backward()", "optimizer.zero_grad(); loss.backward()"
+        )
+    )
+    assert lbfgs.report.steps == 8
+    assert lbfgs.backwards > 8
+    assert lbfgs.report.healthy
 
 
 def test_its_time_is_up(script):
@@ -114,7 +160,9 @@ def test_its_time_is_up(script):
 
 def test_a_script_that_swallows_everything_is_ended(script):
     body = textwrap.indent(STEP, "    ")
-    outcome = script(BEGIN + "while True:\n    try:" + body + "    except BaseException:\n        pass\n", steps=5)
+    outcome = script(
+        BEGIN + "while True:\n    try:" + body + "    except BaseException:\n        pass\n", steps=5
+    )
     assert (outcome.ending.kind, outcome.report.steps) == ("enough", 5)
 
 
@@ -171,7 +219,9 @@ def test_the_files_are_as_before(script, tmp_path):
         found = {}
         for path in sorted(tmp_path.rglob("*")):
             link = path.is_symlink()
-            found[path.name] = path.readlink() if link else path.stat().st_mtime_ns if path.is_file() else None
+            found[path.name] = (
+                path.readlink() if link else path.stat().st_mtime_ns if path.is_file() else None
+            )
             if path.is_file():
                 found[path.name] = (found[path.name], path.read_bytes())
         return found
@@ -209,7 +259,9 @@ def test_the_files_are_as_before(script, tmp_path):
 
 def test_files_are_put_back_after_a_kill(script, tmp_path):
     (tmp_path / "kept.txt").write_text("before")
-    outcome = script("open('kept.txt', 'w').write('after')\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    outcome = script(
+        "open('kept.txt', 'w').write('after')\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
     assert outcome.ending.kind == "killed"
     assert "SIGKILL" in outcome.ending.text
     assert (tmp_path / "kept.txt").read_text() == "before"
@@ -380,6 +432,8 @@ class TestListener:
         assert math.isnan(evaluation.accuracy)
 
     def test_the_accuracy_of_a_training_batch_is_no_evaluation(self, script):
-        text = STEP + "    with torch.no_grad(): (model[0].weight.argmax(1) == torch.zeros(8)).float().mean()\n"
+        text = (
+            STEP + "    with torch.no_grad(): (model[0].weight.argmax(1) == torch.zeros(8)).float().mean()\n"
+        )
         outcome = script(BEGIN + "for step in range(5):" + text)
         assert outcome.evaluations == ()

@@ -21,7 +21,6 @@ from typing import Any, NoReturn
 import torch
 
 from .. import checks
-from .._finding import Finding
 from .._report import Report
 from ..attach import attached_to_all
 from ..examine import examine
@@ -70,7 +69,9 @@ class _Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.job: Mapping[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        self.recorder = Recorder(checks.OF_A_SCENE, schedule=Schedule(thorough=True), memory=MEMORY, find=True)
+        self.recorder = Recorder(
+            checks.OF_A_SCENE, schedule=Schedule(thorough=True), memory=MEMORY, find=True
+        )
         self.notes: dict[str, None] = {}
         self.begun = time.monotonic()
         self.written = threading.Lock()
@@ -88,7 +89,7 @@ class _Run:
         self.watch()
         with contextlib.ExitStack() as stack:
             stack.enter_context(moved_seeds(self.job["seed"]))
-            torch.compile = self.uncompiled  # type: ignore[assignment]
+            torch.compile = self.uncompiled
             builtins.input = self.no_input
             self.limits.attach()
             stack.enter_context(attached_to_all(self.recorder))
@@ -127,7 +128,9 @@ class _Run:
             if event == "socket.connect":
                 self.connected(args[1])
             elif event in {"subprocess.Popen", "os.system", "os.posix_spawn"}:
-                self.notes["It started other programs: what they do is not seen, and what they write stays."] = None
+                self.notes[
+                    "It started other programs: what they do is not seen, and what they write stays."
+                ] = None
             else:
                 journal(event, args)
 

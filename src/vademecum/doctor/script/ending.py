@@ -26,7 +26,9 @@ def ending_of(error: BaseException) -> Ending:
     name, text = type(error).__name__, str(error)
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-        return Ending("exit", "" if isinstance(error.code, int | None) else text, name, code, stack, file, line)
+        return Ending(
+            "exit", "" if isinstance(error.code, int | None) else text, name, code, stack, file, line
+        )
     if isinstance(error, KeyboardInterrupt):
         return Ending("interrupted", "by Ctrl-C", name, 130, stack, file, line)
     return Ending("failed", text, name, 1, stack, file, line)
@@ -59,7 +61,11 @@ def from_dump(dump: str) -> Ending:
     Returns:
         The ending.
     """
-    lines = [line.strip() for line in dump.rpartition("hread 0x")[2].splitlines() if line.strip().startswith("File")]
+    lines = [
+        line.strip()
+        for line in dump.rpartition("hread 0x")[2].splitlines()
+        if line.strip().startswith("File")
+    ]
     for text in lines:
         _, file, rest = text.split('"', 2)
         if not is_installed(file):

@@ -31,7 +31,9 @@ class Journal:
     def __init__(self, folder: Path):
         self._folder = os.path.realpath(folder)
         os.mkdir(os.path.join(self._folder, "copies"))
-        self._list = os.open(os.path.join(self._folder, "journal"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._list = os.open(
+            os.path.join(self._folder, "journal"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+        )
         self._seen: set[str] = set()
         self._inside = threading.local()
         self._kept = caches()
@@ -147,14 +149,16 @@ def wrap_writers(journal: Journal) -> None:
     import safetensors
     import torch
 
-    torch.save = _first(torch.save, lambda args, kw: journal.keep(_path(args[1] if args[1:] else kw.get("f"))))
+    torch.save = _first(
+        torch.save, lambda args, kw: journal.keep(_path(args[1] if args[1:] else kw.get("f")))
+    )
     own: Any = safetensors
     own.serialize_file = _first(
         own.serialize_file, lambda args, kw: journal.keep(_path(args[1] if args[1:] else kw.get("filename")))
     )
     import safetensors.torch as there
 
-    there.serialize_file = own.serialize_file  # type: ignore[attr-defined]
+    there.serialize_file = own.serialize_file
 
 
 def _path(given: Any) -> Any:

@@ -27,7 +27,9 @@ def require_training(outcome: Outcome, script: str) -> tuple[Finding, ...]:
     """
     ending, name = outcome.ending, os.path.basename(script)
     seen = outcome.backwards > 0 or bool(outcome.report.findings)
-    if ending.kind in {"finished", "enough", "time", "interrupted"} or (ending.kind == "exit" and not ending.code):
+    if ending.kind in {"finished", "enough", "time", "interrupted"} or (
+        ending.kind == "exit" and not ending.code
+    ):
         if seen:
             return ()
         raise InputError(_untrained(outcome, script))
@@ -63,9 +65,7 @@ def _failed(outcome: Outcome, script: str) -> str:
                 f"name.\n{_indented(usage[0])}"
             )
         said = f" ({ending.text})" if ending.text else ""
-        return (
-            f"the script must train: {script} ended with exit code {ending.code}{said} before it did.{tail(outcome)}"
-        )
+        return f"the script must train: {script} ended with exit code {ending.code}{said} before it did.{tail(outcome)}"
     if ending.kind == "hung":
         return (
             f"the script must come to its training: {script} was still {ending.text} after {outcome.seconds:.0f} s; "
@@ -90,7 +90,8 @@ def _ended(outcome: Outcome, name: str) -> Finding:
     place = f"{name} " if not ending.line else f"{os.path.basename(ending.file)}:{ending.line} "
     if ending.kind == "hung":
         return Finding(
-            "training-hangs", "error", f"After {steps} steps nothing happened any more: the script stood {ending.text}.",
+            "training-hangs", "error",
+            f"After {steps} steps nothing happened any more: the script stood {ending.text}.",
             cure="See what it waits for there: a lock, a process, a socket, input.", file=ending.file, line=ending.line,
             step=steps, disproof="Given more time with --seconds, it goes on.",
         )  # fmt: skip
