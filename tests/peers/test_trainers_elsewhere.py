@@ -128,13 +128,13 @@ def test_a_transformers_script(tmp_path, monkeypatch):
 
     wrong = textwrap.dedent("""
         class Net(BertForSequenceClassification):
-            def forward(self, labels=None, **inputs):
-                scores = super().forward(**inputs).logits.softmax(1)
+            def forward(self, input_ids=None, attention_mask=None, labels=None):
+                scores = super().forward(input_ids, attention_mask).logits.softmax(1)
                 return {"loss": torch.nn.functional.cross_entropy(scores, labels), "logits": scores}
         """)
     text = TRANSFORMERS.replace("\nmodel = BertForSequenceClassification(", wrong + "\nmodel = Net(")
     outcome, script = checked(tmp_path, monkeypatch, text)
     assert outcome.report.findings[0].rule == "redundant-softmax"
     assert (
-        line_of(outcome.report.findings[0], script) == "scores = super().forward(**inputs).logits.softmax(1)"
+        line_of(outcome.report.findings[0], script) == "scores = super().forward(input_ids, attention_mask).logits.softmax(1)"
     )
