@@ -59,7 +59,7 @@ class Rule:
 
 
 def parse_rule(docstring: str, path: Path) -> Rule:
-    """Take the docstring of a rule apart.
+    r"""Take the docstring of a rule apart.
 
     Args:
         docstring: as it stands in the file.
@@ -69,10 +69,10 @@ def parse_rule(docstring: str, path: Path) -> Rule:
         The rule.
 
     Example:
-        >>> text = "Step left out: nothing moves.\\n\\nNo equation.\\n\\nWrong:\\n    a()\\n\\nRight:\\n    a()\\n    b()"
+        >>> text = "Step left out: nothing moves.\n\nWrong:\n    a()\n\nRight:\n    b()"
         >>> rule = parse_rule(text, Path("missing_step.py"))
         >>> rule.name, rule.title, rule.right
-        ('missing-step', 'Step left out', 'a()\\nb()')
+        ('missing-step', 'Step left out', 'b()')
     """
     first, _, rest = docstring.partition("\n")
     title, _, gist = first.partition(":")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "sarif", "github")
 
 ENDINGS = {
-    "finished": "it came to its end", "enough": "stopped there", "time": "its time was up", "exit": "it called sys.exit",
-    "failed": "it failed", "interrupted": "interrupted", "hung": "it hung", "killed": "its process died",
+    "finished": "it came to its end", "enough": "stopped there", "time": "its time was up",
+    "exit": "it called sys.exit", "failed": "it failed", "interrupted": "interrupted", "hung": "it hung",
+    "killed": "its process died",
 }  # fmt: skip
 
 OF_A_RUN = ("training-fails", "training-hangs", "unclear-ignore")

@@ -74,9 +74,7 @@ def test_it_runs_as_by_itself(script, tmp_path, fresh):
     assert outcome.ending.kind == "finished"
     assert (outcome.report.steps, outcome.backwards, len(outcome.losses)) == (10, 10, 10)
     assert outcome.report.healthy
-    assert not (outcome.restored)
-    assert not (outcome.removed)
-    assert not (outcome.problems)
+    assert outcome.restored + outcome.removed + outcome.problems == ()
 
 
 def test_a_fork_and_a_new_interpreter_see_the_same(script):
@@ -113,6 +111,45 @@ def test_what_is_evaluated_after_the_last_step_is_seen(script):
     assert outcome.report.steps == 7
     assert [each.step for each in outcome.evaluations] == [1, 2, 3, 4, 5, 6, 7]
     assert all(math.isfinite(each.loss) for each in outcome.evaluations)
+
+
+def test_an_epoch_is_known_by_its_examples_where_they_are_shuffled(script):
+    text = "import itertools\nfor order in itertools.chain.from_iterable(torch.randperm(600).split(4) for _ in range(99)):"
+    outcome = script(
+        BEGIN
+        + "data = torch.randn(600, 5)\n"
+        + text
+        + STEP.replace("model(x), y", "model(data[order]), y[:4]")
+    )
+    assert (outcome.ending.kind, outcome.report.steps) == ("enough", 300)
+
+
+def test_a_loss_inside_the_step_is_seen_as_any_other(script):
+    text = (
+        BEGIN
+        + """
+for step in range(8):
+    def closure():
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+    optimizer.step(closure)
+"""
+    )
+    outcome = script(text)
+    assert outcome.report.steps == 8
+    assert [finding.rule for finding in outcome.report.findings] == ["missing-zero-grad"]
+    healthy = script(text.replace("loss.backward()", "optimizer.zero_grad(); loss.backward()"))
+    assert healthy.report.healthy
+    assert "missing-zero-grad" in healthy.report.checked
+    lbfgs = script(
+        text.replace("SGD(model.parameters(), lr=0.1)", "LBFGS(model.parameters())").replace(
+            "loss.backward()", "optimizer.zero_grad(); loss.backward()"
+        )
+    )
+    assert lbfgs.report.steps == 8
+    assert lbfgs.backwards > 8
+    assert lbfgs.report.healthy
 
 
 def test_its_time_is_up(script):

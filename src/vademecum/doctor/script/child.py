@@ -89,7 +89,7 @@ class _Run:
         self.watch()
         with contextlib.ExitStack() as stack:
             stack.enter_context(moved_seeds(self.job["seed"]))
-            torch.compile = self.uncompiled  # type: ignore[assignment]
+            torch.compile = self.uncompiled
             builtins.input = self.no_input
             self.limits.attach()
             stack.enter_context(attached_to_all(self.recorder))

@@ -63,9 +63,6 @@ def demonstrate(
 
     Returns:
         Both outcomes, and the figure that they print.
-
-    Raises:
-        ValueError: there is no such patient.
     """
     wrong, right = patient(name)
     with tempfile.TemporaryDirectory(prefix="vade-patient-") as folder:
@@ -89,7 +86,7 @@ def _named(finding: Finding) -> Finding:
 
 
 def printed(output: str) -> tuple[str, float]:
-    """The figure that a script prints last.
+    r"""The figure that a script prints last.
 
     Args:
         output: of the script.
@@ -98,7 +95,7 @@ def printed(output: str) -> tuple[str, float]:
         Its name and value; ("", nan) where the last line has none.
 
     Example:
-        >>> printed("epoch 3\\nheld-out accuracy: 0.912\\n")
+        >>> printed("epoch 3\nheld-out accuracy: 0.912\n")
         ('held-out accuracy', 0.912)
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]

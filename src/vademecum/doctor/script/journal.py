@@ -158,7 +158,7 @@ def wrap_writers(journal: Journal) -> None:
     )
     import safetensors.torch as there
 
-    there.serialize_file = own.serialize_file  # type: ignore[attr-defined]
+    there.serialize_file = own.serialize_file
 
 
 def _path(given: Any) -> Any:

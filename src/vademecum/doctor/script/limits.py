@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..figures import Seen
 from ..recorder import Recorder
 
 STEPS, MOST = 200, 1000
@@ -49,6 +50,7 @@ class Limits:
         self._deadline = time.monotonic() + seconds
         self._process = os.getpid()
         self._raised = 0
+        self._epoch = Epoch()
         self.reason = ""
 
     def attach(self) -> None:
@@ -67,15 +69,14 @@ class Limits:
 
     def _look(self, name: str) -> None:
         steps = self._recorder.record.steps
-        if steps >= PLACES and torch.is_anomaly_enabled() and not torch.is_anomaly_check_nan_enabled():
-            torch.autograd.set_detect_anomaly(False)
+        if not torch.is_anomaly_check_nan_enabled() or not torch.is_anomaly_enabled():  # else the user's own
+            torch.autograd.set_detect_anomaly(steps < PLACES, check_nan=False)
         self._progress(steps)
         if time.monotonic() > self._deadline:
             self.reason = self.reason or "time"
         elif name == "backward_begins" and self._recorder.record.backwards and self._enough(steps):
-            self.reason = (
-                self.reason or "enough"
-            )  # not before: what is evaluated after the last step belongs to it
+            # not at the last step itself: what is evaluated after it belongs to it
+            self.reason = self.reason or "enough"
         if not self.reason:
             return
         self._raised += 1
@@ -88,8 +89,44 @@ class Limits:
             return steps >= self._steps
         if steps < STEPS:
             return False
-        epoch = self._recorder.record.epoch
-        passes = 2 * epoch * max(1, steps) / max(1, self._recorder.record.backwards)
-        if not epoch:  # no batch has come back yet: two epochs may still fit
+        record = self._recorder.record
+        epoch = self._epoch.length(record.train)
+        if not epoch:  # no example has come back yet: two epochs may still fit
             return steps >= MOST // 2
-        return passes > MOST or steps >= passes
+        wanted = 2 * epoch * steps / record.backwards
+        return wanted > MOST or steps >= wanted
+
+
+class Epoch:
+    """Finds the number of batches of an epoch: the first batch of the next one has examples that are known.
+
+    Example:
+        >>> from vademecum.doctor.figures import Batch
+        >>> seen, epoch = Seen(), Epoch()
+        >>> for rows in ([1.0, 2.0], [3.0, 4.0], [2.0, 3.0]):
+        ...     seen.batches.append(Batch(0, torch.empty(2, 0), None, torch.tensor(rows), (2, 0)))
+        >>> epoch.length(seen)
+        2
+    """
+
+    def __init__(self) -> None:
+        self._rows: set[float] = set()
+        self._looked = self._found = 0
+
+    def length(self, seen: Seen) -> int:
+        """Say how many batches an epoch has.
+
+        Args:
+            seen: the training data so far.
+
+        Returns:
+            The number, 0 as long as nothing has come back.
+        """
+        while not self._found and self._looked < len(seen.batches):
+            rows = seen.batches[self._looked].rows.tolist()
+            known = sum(row in self._rows for row in rows)
+            if known > len(rows) / 2:  # some data hold an example twice
+                self._found = self._looked
+            self._rows.update(rows)
+            self._looked += 1
+        return self._found

@@ -64,15 +64,13 @@ class Listener(TorchFunctionMode):
             self._loss(args, given, result)
         elif func in EQUAL and len(args) == 2 and isinstance(result, Tensor):
             self._compared(args[0], args[1], result)
-        elif (
-            func in CHOICES
-            or (func in LARGEST and isinstance(result, tuple))
-            or (func in ROUNDS and args and isinstance(args[0], Tensor) and args[0].is_floating_point())
-        ):
+        elif func in CHOICES or (func in LARGEST and isinstance(result, tuple)):
             self._remember(result)
-        elif isinstance(result, Tensor) and args and self._is_answer(args[0]) and func not in EQUAL:
-            if result.numel() == args[0].numel() and result is not args[0]:
+        elif func in ROUNDS:
+            if isinstance(args[0], Tensor) and args[0].is_floating_point():
                 self._remember(result)
+        elif isinstance(result, Tensor) and args and self._is_answer(args[0]) and _as_many(result, args[0]):
+            self._remember(result)  # moved, cast or reshaped
 
     def _loss(self, args: Sequence[Any], given: Mapping[str, Any], result: Any) -> None:
         target = args[1] if len(args) > 1 else given.get("target")
@@ -98,11 +96,14 @@ class Listener(TorchFunctionMode):
         self._recorder.evaluated_target(target)
 
     def _remember(self, result: Any) -> None:
-        for each in result if isinstance(result, tuple) else (result,):
-            if (isinstance(each, Tensor) and not each.is_floating_point()) or (
-                isinstance(each, Tensor) and not isinstance(result, tuple)
-            ):
-                self._answers.append(each)
+        if isinstance(result, tuple):  # (values, places)
+            self._remember(result[-1])
+        elif isinstance(result, Tensor):
+            self._answers.append(result)
 
     def _is_answer(self, value: Any) -> bool:
         return any(value is answer for answer in self._answers)
+
+
+def _as_many(one: Tensor, other: Tensor) -> bool:
+    return one.numel() == other.numel()

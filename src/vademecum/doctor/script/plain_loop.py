@@ -43,13 +43,14 @@ def train_function(path: str, name: str) -> None:
     if not isinstance(batches, Iterable):
         raise BuildError(f"{WANTED}: its batches are {_kind(batches)}, and cannot be gone through.")
     for _ in range(EPOCHS):
-        count = 0
-        for count, batch in enumerate(batches, 1):
+        empty = True
+        for batch in batches:
+            empty = False
             loss = loss_of(model, loss_fn, batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        if not count:
+        if empty:  # an iterator is used up after one pass
             return
 
 
@@ -80,9 +81,7 @@ def loss_of(model: nn.Module, loss_fn: Callable[..., Tensor] | None, batch: Any)
     else:
         raise BuildError(f"a batch must be (inputs, targets) or a mapping: {_kind(batch)} came.")
     if not isinstance(loss, Tensor):
-        raise BuildError(
-            f"there must be a loss: {_kind(loss)} came; return a loss_fn, or a model whose output has one."
-        )
+        raise BuildError(f"there must be a loss: {_kind(loss)} came; return a loss_fn.")
     return loss
 
 

@@ -1,5 +1,6 @@
 """Run a script in a process of its own, wait for what it says, and put the user's files back."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -61,16 +62,9 @@ def run_script(
         fresh: whether it runs in a new interpreter; by default only where this process cannot be forked.
 
     Returns:
-        What it came to; the user's files are as before.
-
-    Raises:
-        InputError: the path is no Python script.
+        What it came to; the user's files are as before. A path that is no Python script is refused.
     """
-    usable(path)
-    job = {
-        "path": os.fspath(path), "name": "", "args": [str(arg) for arg in args], "steps": steps, "seconds": seconds,
-        "seed": seed, "change": None if change is None else asdict(change),
-    }  # fmt: skip
+    job = _job(path, "", args, steps=steps, seconds=seconds, seed=seed, change=change)
     return _run(job, show, progress, fresh)
 
 
@@ -101,15 +95,8 @@ def run_function(
 
     Returns:
         What it came to.
-
-    Raises:
-        InputError: the path is no Python file.
     """
-    usable(path)
-    job = {
-        "path": os.fspath(path), "name": name, "args": [], "steps": steps, "seconds": seconds, "seed": seed,
-        "change": None if change is None else asdict(change),
-    }  # fmt: skip
+    job = _job(path, name, (), steps=steps, seconds=seconds, seed=seed, change=change)
     return _run(job, show, progress, fresh)
 
 
@@ -136,11 +123,29 @@ def usable(path: str | os.PathLike[str]) -> None:
         ) from None
 
 
+def _job(
+    path: str | os.PathLike[str],
+    name: str,
+    args: Sequence[str],
+    *,
+    steps: int | None,
+    seconds: float,
+    seed: int,
+    change: Change | None,
+) -> dict[str, Any]:
+    """What the script's process is told."""
+    usable(path)
+    return {
+        "path": os.fspath(path), "name": name, "args": [str(arg) for arg in args], "steps": steps,
+        "seconds": seconds, "seed": seed, "change": None if change is None else asdict(change), "grace": GRACE,
+    }  # fmt: skip
+
+
 def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool | None) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="vade-check-"))
     keep = False
     try:
-        (folder / "job.json").write_text(json.dumps({**job, "grace": GRACE}), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         begun = time.monotonic()
         process = _Process(folder, show=show, fresh=not _forkable() if fresh is None else fresh)
         try:
@@ -150,14 +155,7 @@ def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool
             restored = put_back(folder)
             keep = bool(restored.problems)
         outcome = _outcome(folder, process, died, time.monotonic() - begun)
-        return Outcome(
-            **{
-                **outcome,
-                "restored": restored.restored,
-                "removed": restored.removed,
-                "problems": restored.problems,
-            }
-        )
+        return Outcome(**outcome, **vars(restored))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -303,10 +301,8 @@ class _Process:
         self._reader.join(1)
 
     def _end_group(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.id, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def output(self) -> str:
         """The last of what was printed; a line that was written over counts as it was last."""

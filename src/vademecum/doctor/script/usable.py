@@ -90,7 +90,8 @@ def _ended(outcome: Outcome, name: str) -> Finding:
     place = f"{name} " if not ending.line else f"{os.path.basename(ending.file)}:{ending.line} "
     if ending.kind == "hung":
         return Finding(
-            "training-hangs", "error", f"After {steps} steps nothing happened any more: the script stood {ending.text}.",
+            "training-hangs", "error",
+            f"After {steps} steps nothing happened any more: the script stood {ending.text}.",
             cure="See what it waits for there: a lock, a process, a socket, input.", file=ending.file, line=ending.line,
             step=steps, disproof="Given more time with --seconds, it goes on.",
         )  # fmt: skip
