@@ -1,7 +1,6 @@
 """A whole check-up of a script: the run, what its figures tell, and the proof of it by reruns."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -75,23 +74,24 @@ def check_up(
     report = replace(outcome.report, findings=fold((*outcome.report.findings, *ended)))
     if not reruns or not report.steps or outcome.ending.kind == "hung":
         return report, outcome
-    known: dict[tuple[tuple[tuple[str, str], ...], int], Figures | None] = {((), 0): figures_of(outcome)}
+    known: dict[tuple[str, int], Figures | None] = {("()", 0): figures_of(outcome)}
     until = time.monotonic() + seconds
-    taken = [outcome.seconds]
+    longest = outcome.seconds
 
-    def rerun(changes: Sequence[Cure], seed: int) -> Figures | None:
-        key = (tuple((cure.do, repr(sorted(cure.options.items()))) for cure in changes), seed)
+    def again(changes: Sequence[Cure], seed: int) -> Figures | None:
+        nonlocal longest
+        key = (repr(tuple(changes)), seed)
         if key not in known:
             left = until - time.monotonic()
-            if left < SLOWER * max(taken):
+            if left < SLOWER * longest:
                 return None
             what = f"again, {changes[0].says}" if changes else "again, another seed"
-            again = run(changes, seed, report.steps, left, what)
-            taken.append(again.seconds)
-            known[key] = figures_of(again) if again.report.steps else None
+            other = run(changes, seed, report.steps, left, what)
+            longest = max(longest, other.seconds)
+            known[key] = figures_of(other) if other.report.steps else None
         return known[key]
 
-    return diagnose(report, rerun, seeds=seeds, workers=min(2, os.cpu_count() or 1)), outcome
+    return diagnose(report, lambda asked: [again(*each) for each in asked], seeds=seeds), outcome
 
 
 def figures_of(outcome: Outcome) -> Figures:
@@ -99,7 +99,7 @@ def figures_of(outcome: Outcome) -> Figures:
     history = outcome.report.history
     loss, guess = _number(history.get("loss")), _number(history.get("guess"))
     skill = -math.inf if not math.isfinite(loss) else 1 - loss / guess if guess > 0 else -loss
-    kind = str(history.get("outcome", ""))
+    kind = str(history.get("outcome", "")) or ("early" if history.get("early") else "")
     if outcome.ending.kind not in {"finished", "enough", "time", "exit"}:
         kind = kind or "not-finite"
     held = [each for each in outcome.evaluations if not each.familiar]

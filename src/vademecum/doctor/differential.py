@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ._finding import Finding, Proof
@@ -13,6 +12,9 @@ from .cures.table import SEARCHED, cures
 
 GAIN = 0.1
 """What a cure must add: to the part of a guess's loss that is gone, or to the held-out accuracy."""
+
+SOME = 0.02
+"""The same where the change is what opens the way from a bad outcome to a good one."""
 
 NEAR = 0.3
 """Of the best cure's skill: what falls short of it by more is no cure, but makes the best of a fault."""
@@ -26,7 +28,7 @@ class Figures:
     """What a rerun came to.
 
     Attributes:
-        outcome: kind of the outcome gate, "" where the run learned.
+        outcome: kind of the outcome gate, "" where the run learned, "early" where it was too short to tell.
         skill: part of a constant guess's loss that is gone at the end of the training seen, 1 at most; minus the loss
             where no guess is known; -inf where it is not finite.
         held_out: what was seen without gradients at the end: accuracy, or minus the loss; nan where nothing was.
@@ -39,13 +41,16 @@ class Figures:
     measure: str = ""
 
 
-Rerun = Callable[[Sequence[Cure], int], Figures | None]
-"""(changes, seed) -> what the run came to; None where it could not be made or there is no time left."""
+Asked = tuple[tuple[Cure, ...], int]
+"""(changes, seed) of a run."""
+
+Rerun = Callable[[Sequence[Asked]], Sequence[Figures | None]]
+"""What each run came to; None for one that could not be made, or for which there was no time left."""
 
 Trial = tuple[Finding, Cure, Figures | None]
 
 
-def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3, workers: int = 2) -> Report:
+def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3) -> Report:
     """Try the cures of a report's findings, and where the run does not learn those of the likeliest causes.
 
     A finding whose cure lets the run learn is proven: it is an error, with the proof beside it. A symptom whose cure
@@ -54,29 +59,27 @@ def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3, workers: int = 2) 
 
     Args:
         report: of the run as it is.
-        rerun: makes the run again.
+        rerun: makes runs again.
         seeds: pairs of runs behind a proof.
-        workers: reruns at a time.
 
     Returns:
         The report with proofs.
     """
-    base = rerun((), 0)
+    [base] = rerun([((), 0)])
     if base is None:
         return report
     loud = [finding for finding in report.findings if finding.severity in {"warning", "error"}]
-    with ThreadPoolExecutor(workers) as pool:
-        tried = _try(_of(loud), rerun, pool)
-        proven = _best(tried, base)
-        stuck = base.outcome in {"not-learning", "constant", "diverging", "not-finite"}
-        if not proven and stuck and not any(f.severity == "error" for f in loud):
-            asked = [change for _, change, _ in tried]
-            others = [(f, c) for f, c in _of(_suspects(loud)) if c not in asked]
-            proven = _best(_try(others, rerun, pool), base)[:1]
-        proofs = {}
-        for finding, change in proven:
-            if finding.rule not in proofs:
-                proofs[finding.rule] = (finding, change, _proof(change, base, rerun, pool, seeds))
+    tried = _try(_of(loud), rerun)
+    proven = _best(tried, base)
+    stuck = base.outcome in {"not-learning", "constant", "diverging", "not-finite"}
+    if not proven and stuck and not any(f.severity == "error" for f in loud):
+        asked = [change for _, change, _ in tried]
+        others = [(f, c) for f, c in _of(_suspects(loud)) if c not in asked]
+        proven = _best(_try(others, rerun), base)[:1]
+    proofs: dict[str, tuple[Finding, Cure, Proof | None]] = {}
+    for finding, change in proven:
+        if finding.rule not in proofs:
+            proofs[finding.rule] = (finding, change, _proof(change, rerun, seeds))
     return _with_proofs(report, proofs)
 
 
@@ -85,9 +88,9 @@ def _of(findings: Iterable[Finding]) -> list[tuple[Finding, Cure]]:
     return [(finding, change) for finding in findings for change in cures(finding)]
 
 
-def _try(pairs: Sequence[tuple[Finding, Cure]], rerun: Rerun, pool: ThreadPoolExecutor) -> list[Trial]:
+def _try(pairs: Sequence[tuple[Finding, Cure]], rerun: Rerun) -> list[Trial]:
     """Rerun with each change."""
-    figures = pool.map(lambda pair: rerun((pair[1],), 0), pairs)
+    figures = rerun([((change,), 0) for _, change in pairs])
     return [(finding, change, f) for (finding, change), f in zip(pairs, figures)]
 
 
@@ -117,7 +120,7 @@ def helps(before: Figures, after: Figures) -> bool:
     if not math.isfinite(before.skill):
         return after.outcome == ""
     if before.outcome and not after.outcome:
-        return after.skill > before.skill
+        return after.skill > before.skill + SOME
     gain = after.skill - before.skill
     if after.measure == before.measure == "accuracy" and math.isfinite(after.held_out - before.held_out):
         gain = max(gain, after.held_out - before.held_out) if gain > -GAIN else gain
@@ -130,11 +133,10 @@ def _suspects(loud: Sequence[Finding]) -> list[Finding]:
     return [Finding(rule, "error", "", symptom=True, cure="") for rule in SEARCHED if rule not in told]
 
 
-def _proof(change: Cure, base: Figures, rerun: Rerun, pool: ThreadPoolExecutor, seeds: int) -> Proof | None:
+def _proof(change: Cure, rerun: Rerun, seeds: int) -> Proof | None:
     """The same run with and without a change, over seeds."""
-    asked = [((), seed) for seed in range(seeds)] + [((change,), seed) for seed in range(seeds)]
-    figures = list(pool.map(lambda pair: rerun(*pair), asked))
-    pairs = [(a, b) for a, b in zip(figures[:seeds], figures[seeds:]) if a is not None and b is not None]
+    figures = rerun([(changes, seed) for seed in range(seeds) for changes in ((), (change,))])
+    pairs = [(a, b) for a, b in zip(figures[::2], figures[1::2]) if a is not None and b is not None]
     if not pairs:
         return None
     held = all(a.measure and a.measure == b.measure and math.isfinite(a.held_out) for a, b in pairs)
@@ -204,6 +206,6 @@ def _by_intervention(finding: Finding, change: Cure, proof: Proof | None) -> Fin
     return replace(
         finding,
         message=f"The run does not learn as it is, and it does {change.says}.",
-        cure=f"Cure it: the rerun {change.says} learned.", evidence=evidence, proof=proof,
+        cure=f"Train {change.says}: that rerun learned.", evidence=evidence, proof=proof,
         disproof="The same change does not help over more steps or other seeds.",
     )  # fmt: skip

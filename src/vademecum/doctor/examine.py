@@ -59,7 +59,7 @@ def examine(recorder: Recorder) -> Report:
     share = record.spent / record.seconds if record.seconds else 0.0
     return Report(
         fold(_once(found)), tuple(r for r in checked if r not in because), because, (), record.steps, share,
-        {"gate": gate.why, "outcome": gate.kind, "loss": gate.loss, "guess": gate.guess},
+        {"gate": gate.why, "outcome": gate.kind, "loss": gate.loss, "guess": gate.guess, "early": gate.early},
     )  # fmt: skip
 
 

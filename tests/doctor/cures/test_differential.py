@@ -19,7 +19,10 @@ def rerun_of(loop):
     """Reruns of a loop in this process, one at a time."""
     made = []
 
-    def rerun(changes, seed):
+    def rerun(asked):
+        return [one(*each) for each in asked]
+
+    def one(changes, seed):
         made.append((tuple(changes), seed))
         torch.manual_seed(seed)
         recorder = Recorder(schedule=Schedule(thorough=True), find=True)
@@ -61,7 +64,7 @@ def learn(*, lr=0.1, scale=1.0, decay=0.0, dropout=0.0, steps=80):
 )
 def test_a_cause_that_nothing_tells_of_shows_by_its_cure(loop, rule):
     rerun, _ = rerun_of(loop)
-    report = diagnose(Report((Finding("not-learning", "warning", "...", symptom=True),)), rerun, workers=1)
+    report = diagnose(Report((Finding("not-learning", "warning", "...", symptom=True),)), rerun)
     first = report.findings[0]
     assert (first.rule, first.severity) == (rule, "error")
     assert [f.rule for f in first.folded] == ["not-learning"]
@@ -76,7 +79,7 @@ def test_a_symptom_is_put_under_the_cause_that_is_proven():
         Finding("lr-too-low", "warning", "...", symptom=True),
         Finding("weight-decay-too-large", "warning", "...", symptom=True),
     )
-    report = diagnose(Report(told), rerun, workers=1)
+    report = diagnose(Report(told), rerun)
     assert [f.rule for f in report.findings] == ["weight-decay-too-large"]
     assert [f.rule for f in report.findings[0].folded] == ["lr-too-low"]
 
@@ -84,13 +87,13 @@ def test_a_symptom_is_put_under_the_cause_that_is_proven():
 def test_a_healthy_run_is_not_searched():
     rerun, made = rerun_of(learn())
     report = Report((Finding("bias-before-norm", "note", "..."),))
-    assert diagnose(report, rerun, workers=1) is report
+    assert diagnose(report, rerun) is report
     assert len(made) == 1
 
 
 def test_without_time_for_a_rerun_the_report_stays():
     report = Report((Finding("lr-too-low", "warning", "...", symptom=True),))
-    assert diagnose(report, lambda changes, seed: None) is report
+    assert diagnose(report, lambda asked: [None] * len(asked)) is report
 
 
 @pytest.mark.parametrize(

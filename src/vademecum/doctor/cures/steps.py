@@ -227,8 +227,11 @@ def no_clip(recorder: Recorder) -> Iterator[None]:
 @contextmanager
 def optimize_all(recorder: Recorder) -> Iterator[None]:
     """Give the first optimizer what no optimizer has."""
+    met = [0]
 
     def before(optimizer: Optimizer) -> None:
+        if met[0] == (met[0] := len(recorder.record.parameters) + len(recorder.record.strangers)):
+            return
         optimizers = [known for known in recorder.record.optimizers if known is not optimizer] + [optimizer]
         owned = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
         missing = [
@@ -242,8 +245,10 @@ def optimize_all(recorder: Recorder) -> Iterator[None]:
 
 
 def _strangers(recorder: Recorder) -> list[Tensor]:
-    """Parameters that a gradient reaches and no module owns: of layers in a plain list."""
-    wanted = set(recorder.record.strangers)
+    """Parameters that a gradient reaches and neither a module nor an optimizer has: of layers in a plain list."""
+    wanted = {key for key, (_, owned) in recorder.record.strangers.items() if not owned}
+    if not wanted:
+        return []
     return [parameter for parameter in _living(nn.Parameter) if id(parameter) in wanted]
 
 
