@@ -227,11 +227,14 @@ def no_clip(recorder: Recorder) -> Iterator[None]:
 @contextmanager
 def optimize_all(recorder: Recorder) -> Iterator[None]:
     """Give the first optimizer what no optimizer has."""
-    met = [0]
+    met = 0
 
     def before(optimizer: Optimizer) -> None:
-        if met[0] == (met[0] := len(recorder.record.parameters) + len(recorder.record.strangers)):
+        nonlocal met
+        known = len(recorder.record.parameters) + len(recorder.record.strangers)
+        if known == met:
             return
+        met = known
         optimizers = [known for known in recorder.record.optimizers if known is not optimizer] + [optimizer]
         owned = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
         missing = [
