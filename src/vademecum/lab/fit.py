@@ -21,6 +21,7 @@ from .before import look_before
 from .checkpoint import Checkpoint, Row, numbered
 from .console import Console
 from .evaluate import Evaluation
+from .during import watched
 from .examples import judged
 from .finish import calibrate, finish, write_report
 from .loop import Loop
@@ -178,7 +179,8 @@ def _run(
             if checkpoint is not None and checkpoint.progress.member == loop.member:
                 loop.resume(checkpoint)
                 console.heading("resume", f"after {loop.epoch} epochs and {loop.step} steps")
-            _train(loop, folder, prepared, accelerator, console, before=history)
+            with watched(loop.model, folder, console, main=accelerator.is_main_process):
+                _train(loop, folder, prepared, accelerator, console, before=history)
             loop.close()
             earlier = loop.checkpoint()
             if prepared.members > 1 and accelerator.is_main_process:
