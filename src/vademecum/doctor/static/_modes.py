@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ._loop import BACKWARDS, backwards, callees, optimizers, trained_elsewhere
+from ._loop import BACKWARDS, backwards, callees, optimizer_of, optimizers, steps, trained_elsewhere
 from ._program import (
     LOOPS,
     Function,
@@ -36,8 +36,8 @@ class Event:
     """Something that happens to the mode of a network, or while it has one.
 
     Attributes:
-        kind: "train", "eval", "unknown" or "backward".
-        whose: what tells the network from others; None for a backward.
+        kind: "train", "eval", "unknown", "backward" or "step".
+        whose: what tells the network from others; None for a backward and a step.
         node: where it stands.
     """
 
@@ -94,9 +94,9 @@ def starts(program: Program) -> Iterator[Sequence[ast.stmt]]:
 
 
 def acting(program: Program) -> frozenset[Function]:
-    """The functions that change a mode or run backward, themselves or through others."""
+    """The functions that change a mode, run backward or step, themselves or through others."""
     functions = [function for named in program.functions.values() for function in named]
-    words = {"train", "eval", "backward", "manual_backward"}
+    words = {"train", "eval", "step", *BACKWARDS}
     found = {function for function in functions if any(method(call) in words for call in calls(function))}
     below = {function: set(callees(program, function)) for function in functions}
     while more := {function for function in functions if function not in found and below[function] & found}:
@@ -195,6 +195,11 @@ def _call(
     if method(call) in BACKWARDS and any(one.call is call for one in backwards(program, call)):
         if sure:
             yield Event("backward", None, call)
+        return
+    if method(call) == "step" and any(
+        optimizer_of(program, whose) is not None for _, whose in steps(program, call)
+    ):
+        yield Event("step", None, call)
         return
     name = method(call)
     if name == "eval" and not call.args and not dotted(program, receiver(call)):

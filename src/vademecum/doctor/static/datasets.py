@@ -174,33 +174,31 @@ def _slices(program: Program) -> Iterator[Finding]:
 
 
 def _slice(node: ast.expr) -> ast.Slice | None:
+    """The slice that an expression takes of the rows, where it takes one and all that the rows hold."""
     if not isinstance(node, ast.Subscript):
         return None
-    inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-    return inner if isinstance(inner, ast.Slice) and inner.step is None else None
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    rows = parts[0] if parts else None
+    if (
+        not isinstance(rows, ast.Slice)
+        or rows.step is not None
+        or (rows.lower is None and rows.upper is None)
+    ):
+        return None
+    return rows if all(isinstance(part, ast.Slice) for part in parts[1:]) else None
 
 
 def _cover(train: ast.Slice, val: ast.Slice) -> bool:
-    """Whether two slices surely share rows."""
+    """Whether two slices surely share rows: both from the start, both to the end, or one ends where the other has begun."""
     if (train.lower is None and val.lower is None) or (train.upper is None and val.upper is None):
-        if train.lower is None and val.lower is None:
-            return not (_negative(train.upper) and _negative(val.upper)) or True
         return True
     first, second = (train, val) if train.lower is None else (val, train)
     end, begin = constant(first.upper), constant(second.lower)
-    if (
-        first.lower is not None
-        or second.upper is not None
-        or not isinstance(end, int)
-        or not isinstance(begin, int)
-    ):
+    if first.lower is not None or second.upper is not None:
+        return False
+    if not isinstance(end, int) or not isinstance(begin, int):
         return False
     return (end < 0) == (begin < 0) and begin < end
-
-
-def _negative(node: ast.expr | None) -> bool:
-    value = constant(node)
-    return isinstance(value, int) and value < 0
 
 
 def _bound_alike(program: Program, one: ast.expr, other: ast.expr) -> bool:

@@ -75,13 +75,13 @@ def _collected(program: Program, name: str) -> bool:
     for node in program.nodes:
         if not isinstance(node, ast.Attribute) or node.attr != name:
             continue
-        if isinstance(program.parents[node], ast.Return):
-            return True
+        called = False
         for above in ancestors(program, node):
             if isinstance(above, ast.Call) and torch_name(program, above.func) in _REGISTERS:
                 return True
+            called = called or isinstance(above, ast.Call)
             if isinstance(above, ast.stmt):
-                if "parameters(" in text(above):
+                if "parameters(" in text(above) or (isinstance(above, ast.Return) and not called):
                     return True
                 break
     return False

@@ -41,19 +41,25 @@ def eval_mode_in_training(program: Program) -> Iterator[Finding]:
     told: set[ast.AST] = set()
     for block in starts(program):
         since: dict[object, ast.Call] = {}
+        learning: dict[object, ast.Call] = {}  # of these, with a backward that no step has used
         for event in islice(events(program, block, acts), _ENOUGH):
             if event.kind == "eval":
                 since[event.whose] = event.node
             elif event.kind in {"train", "unknown"}:
                 since.pop(event.whose, None)
-            for whose, node in since.items() if event.kind == "backward" else ():
+                learning.pop(event.whose, None)
+            elif event.kind == "backward":
+                learning.update(dict.fromkeys(since, event.node))
+            for whose, backward in list(learning.items()) if event.kind == "step" else ():
+                del learning[whose]
+                node = since[whose]
                 if node in told or whose not in networks or not has_modes(program, whose):
                     continue
                 told.add(node)
                 name = text(receiver(node))
                 yield finding(
                     program, node, "eval-mode-in-training", "warning",
-                    f"`{text(node)}` is still in force when backward runs on line {event.node.lineno}: dropout is off and batch "
+                    f"`{text(node)}` is still in force when backward runs on line {backward.lineno}: dropout is off and batch "
                     f"normalization uses old statistics while {name} learns.",
                     cure=f"Call {name}.train() where the training part of each epoch begins.",
                     disproof=f"{name}.training is True when backward runs, or the mode is meant: fine-tuning with fixed "
