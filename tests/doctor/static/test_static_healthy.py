@@ -7,7 +7,7 @@ import pytest
 from vademecum._core.errors import InputError
 from vademecum.doctor.static import STATIC_RULES, static, static_check
 
-HEALTHY = sorted((Path(__file__).parent / "healthy").glob("*.py"))
+HEALTHY = sorted((Path(__file__).parent / "healthy").glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)

@@ -37,7 +37,7 @@ class Event:
 
     Attributes:
         kind: "train", "eval", "unknown", "backward" or "step".
-        whose: what tells the network from others; None for a backward and a step.
+        whose: what tells the network from others, of a step the optimizer; None for a backward.
         node: where it stands.
     """
 
@@ -46,19 +46,21 @@ class Event:
     node: ast.Call
 
 
-def trained(program: Program) -> set[object]:
-    """The networks whose parameters the optimizers have."""
-    found: set[object] = set()
+def trained(program: Program) -> dict[ast.Call, set[object]]:
+    """The networks whose parameters each optimizer has."""
+    found: dict[ast.Call, set[object]] = {}
     for optimizer in optimizers(program):
-        given = keyword(optimizer, "params", place=0)
-        for call in _parameter_calls(program, given):
+        found[optimizer] = set()
+        for call in _parameter_calls(program, keyword(optimizer, "params", place=0)):
             whose = receiver(call)
-            while isinstance(whose, ast.Attribute) and not (
-                isinstance(whose.value, ast.Name) and whose.value.id == "self"
-            ):
+            while isinstance(whose, ast.Attribute) and not _is_own(whose):
                 whose = whose.value
-            found.add(origin(program, whose))
+            found[optimizer].add(origin(program, whose))
     return found
+
+
+def _is_own(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _parameter_calls(program: Program, node: ast.expr | None, depth: int = 4) -> Iterator[ast.Call]:
@@ -196,10 +198,10 @@ def _call(
         if sure:
             yield Event("backward", None, call)
         return
-    if method(call) == "step" and any(
-        optimizer_of(program, whose) is not None for _, whose in steps(program, call)
-    ):
-        yield Event("step", None, call)
+    if method(call) == "step":
+        made_by = [optimizer_of(program, whose) for step, whose in steps(program, call) if step is call]
+        if made_by and made_by[0] is not None:
+            yield Event("step", made_by[0], call)
         return
     name = method(call)
     if name == "eval" and not call.args and not dotted(program, receiver(call)):

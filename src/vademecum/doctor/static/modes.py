@@ -1,7 +1,7 @@
 """Rules on the modes of a network: training and evaluation."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from .._finding import Finding
@@ -51,9 +51,8 @@ def eval_mode_in_training(program: Program) -> Iterator[Finding]:
             elif event.kind == "backward":
                 learning.update(dict.fromkeys(since, event.node))
             for whose, backward in list(learning.items()) if event.kind == "step" else ():
-                del learning[whose]
                 node = since[whose]
-                if node in told or whose not in networks or not has_modes(program, whose):
+                if node in told or not _steps(networks, event.whose, whose) or not has_modes(program, whose):
                     continue
                 told.add(node)
                 name = text(receiver(node))
@@ -68,9 +67,16 @@ def eval_mode_in_training(program: Program) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
+def _steps(networks: Mapping[ast.Call, set[object]], optimizer: object, network: object) -> bool:
+    """Whether an optimizer has a network's parameters; one that is not known has those of the only one there is."""
+    if isinstance(optimizer, ast.Call):
+        return network in networks.get(optimizer, set())
+    return len(networks) == 1 and any(network in found for found in networks.values())
+
+
 def train_mode_in_validation(program: Program) -> Iterator[Finding]:
     """A network with dropout or batch normalization that is measured without gradients, and never put into eval mode."""
-    networks = trained(program)
+    networks = set().union(*trained(program).values())
     switched = {
         origin(program, receiver(node)) for node in program.nodes
         if isinstance(node, ast.Call) and (method(node) == "eval" or (method(node) == "train" and node.args))
