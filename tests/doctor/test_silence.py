@@ -181,5 +181,5 @@ def test_pyproject(tmp_path):
 def test_pyproject_that_is_wrong(tmp_path, text):
     path = tmp_path / "pyproject.toml"
     path.write_text(text)
-    with pytest.raises(InputError, match="pyproject.toml"):
+    with pytest.raises(InputError, match=r"pyproject\.toml"):
         read_ignores(path)

@@ -34,7 +34,8 @@ def test_a_network_and_its_loop_in_two_files(tmp_path):
         "loss = torch.nn.functional.cross_entropy(model(x), y)\n"
     )
     [finding] = static(tmp_path / "fit.py", tmp_path / "net.py")
-    assert (finding.rule, Path(finding.file).name, finding.line) == ("redundant-softmax", "fit.py", 5)
+    assert (finding.rule, Path(finding.file).name, finding.line) == ("redundant-softmax", "net.py", 7)
+    assert "cross_entropy (fit.py, line 5)" in finding.message
     assert finding.diff == "- return self.fc(x).softmax(1)\n+ return self.fc(x)"
     assert static(tmp_path / "fit.py") == [], "a network that is not seen is taken to be right"
 

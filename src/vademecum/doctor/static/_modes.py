@@ -245,9 +245,9 @@ def has_modes(program: Program, network: object, seen: tuple[ast.AST, ...] = ())
             return True
         if isinstance(node, ast.Name) and named is None and isinstance(node.ctx, ast.Load):
             made_by = origin(program, node)
-            if isinstance(made_by, ast.AST) and made_by not in seen and made_by is not network:
-                if has_modes(program, made_by, (*seen, made_by)):
-                    return True
+            fresh = isinstance(made_by, ast.AST) and made_by not in seen and made_by is not network
+            if fresh and has_modes(program, made_by, (*seen, made_by)):
+                return True
     return False
 
 
