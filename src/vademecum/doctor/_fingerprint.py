@@ -45,7 +45,7 @@ def source_line(finding: Finding, root: Path) -> str:
 
 
 def fingerprint(finding: Finding, root: Path) -> str:
-    """A stable name of a finding: its rule, its file, its place in the program, and its line without comment and blanks.
+    """A stable name of a finding: its rule, file and place in the program, and its line without comment and blanks.
 
     Args:
         finding: what was found.

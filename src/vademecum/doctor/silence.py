@@ -39,17 +39,14 @@ def apply(
 
     Args:
         report: left as it is.
-        ignore: id of a rule -> why its findings are right as they are.
+        ignore: id of a rule -> why its findings are right as they are; a rule that is none, or an empty reason, is an
+            `InputError`.
         baseline: fingerprint -> how often it is known; as `read_baseline` gives it.
         rules: ids of all rules that there are.
         root: the folder from which files count; None: the working folder.
 
     Returns:
         The report with those findings under ``silenced``, each with its reason.
-
-    Raises:
-        UnknownNameError: ``ignore`` names a rule that is none.
-        InputError: a reason is missing.
 
     Example:
         >>> report = Report((Finding("frozen-by-mistake", "warning", "The first layer is frozen."),))
@@ -87,7 +84,8 @@ def _checked(ignore: Mapping[str, str], rules: Collection[str]) -> Mapping[str, 
             raise UnknownNameError("rule to ignore", rule, rules)
         if not isinstance(reason, str) or not reason.strip():
             raise InputError(
-                f"a rule is ignored for a reason: {rule!r} came with {reason!r}; say in a few words why it is right here."
+                f"a rule is ignored for a reason: {rule!r} came with {reason!r}; say in a few words why it is "
+                "right here."
             )
     return ignore
 
@@ -205,7 +203,8 @@ def read_baseline(path: Path) -> dict[str, int]:
         raise InputError(f"the baseline must be a file that vademecum wrote: {path} is none; write it anew.")
     if value.get("version") != _VERSION:
         raise InputError(
-            f"the baseline must have version {_VERSION}: {path} has {value.get('version')!r}; write it anew with this version."
+            f"the baseline must have version {_VERSION}: {path} has {value.get('version')!r}; write it anew with "
+            "this version."
         )
     rows = value.get("findings")
     if not isinstance(rows, list) or not all(

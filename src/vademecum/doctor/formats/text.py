@@ -27,7 +27,8 @@ def as_text(report: Report, *, verbose: bool = False, color: bool = False) -> st
         The text, without a newline at its end.
 
     Example:
-        >>> print(as_text(Report(checked=("lr-zero", "dead-relu"), not_checked={"label-shift": "no tokens"}, spent=0.014)))
+        >>> healthy = Report(checked=("lr-zero", "dead-relu"), not_checked={"label-shift": "no tokens"}, spent=0.014)
+        >>> print(as_text(healthy))
         2 rules looked, 0 findings, 1 not checked; 1.4 % of the time
         >>> found = Finding("lr-zero", "error", "The rate of group 0 is 0.", cure="Set lr.", file="fit.py", line=3)
         >>> print(as_text(Report((found,), checked=("lr-zero",))))
@@ -104,7 +105,7 @@ def _proof(proof: Proof) -> str:
 
 def _summary(report: Report, verbose: bool) -> str:
     notes = sum(finding.severity == "note" for finding in report.findings)
-    found = len(report.findings) - notes
+    found = sum(finding.severity in {"warning", "error"} for finding in report.findings)
     parts = [_count(len(report.checked), "rule") + " looked", _count(found, "finding")]
     if notes:
         parts.append(_count(notes, "note") + ("" if verbose else " (told with verbose)"))

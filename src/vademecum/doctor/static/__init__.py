@@ -34,7 +34,8 @@ _RULES = (
     redundant_softmax, redundant_sigmoid, missing_log_softmax, missing_output_activation, wrong_softmax_dim,
     single_logit_softmax, flipped_loss_sign, loss_detached, label_shift, missing_zero_grad, zero_grad_before_step,
     missing_step, memory_growth, eval_mode_in_training, train_mode_in_validation, dropout_active_in_eval,
-    unregistered_layers, optimizer_wrong_parameters, bias_before_norm, leaky_preprocessing, train_val_overlap, unshuffled_data, missing_seed,
+    unregistered_layers, optimizer_wrong_parameters, bias_before_norm, leaky_preprocessing,
+    train_val_overlap, unshuffled_data, missing_seed,
 )  # fmt: skip
 _GRAVITY = {"error": 0, "warning": 1, "note": 2}
 
@@ -46,14 +47,11 @@ def static_check(text: str, *, file: str = "") -> list[Finding]:
     r"""Look at one program's text.
 
     Args:
-        text: of a Python program; a notebook's magic commands are passed over.
+        text: of a Python program, else an `InputError`; a notebook's magic commands are passed over.
         file: its name, for the findings.
 
     Returns:
         What was found, errors first, then in the order of the lines.
-
-    Raises:
-        InputError: the text is no Python.
 
     Example:
         >>> text = "import torch.nn.functional as F\nloss = F.cross_entropy(F.softmax(scores, dim=1), target)"
@@ -73,13 +71,10 @@ def static(*paths: str | Path) -> list[Finding]:
     A file that imports another of them is looked at together with it.
 
     Args:
-        paths: Python files.
+        paths: Python files; one that cannot be read, or is none, is an `InputError`.
 
     Returns:
         What was found, errors first, then in the order of the files and lines.
-
-    Raises:
-        InputError: a file cannot be read, or is no Python.
 
     Example:
         >>> from tempfile import TemporaryDirectory

@@ -124,7 +124,7 @@ def loops(program: Program, node: ast.AST) -> list[ast.AST]:
 
 
 def callees(program: Program, node: ast.AST) -> Iterator[Function]:
-    """Functions of the program that may run from a subtree; those given away by name, and all methods of a name, too."""
+    """Functions that may run from a subtree: also those given away by name, and all methods of a name."""
     for part in ast.walk(node):
         name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
         yield from program.functions.get(name, ())

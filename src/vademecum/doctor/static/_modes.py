@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ._loop import BACKWARDS, backwards, callees, optimizers, trained_elsewhere
+from ._loop import BACKWARDS, backwards, callees, optimizer_of, optimizers, steps, trained_elsewhere
 from ._program import (
     LOOPS,
     Function,
@@ -36,8 +36,8 @@ class Event:
     """Something that happens to the mode of a network, or while it has one.
 
     Attributes:
-        kind: "train", "eval", "unknown" or "backward".
-        whose: what tells the network from others; None for a backward.
+        kind: "train", "eval", "unknown", "backward" or "step".
+        whose: what tells the network from others, of a step the optimizer; None for a backward.
         node: where it stands.
     """
 
@@ -46,19 +46,21 @@ class Event:
     node: ast.Call
 
 
-def trained(program: Program) -> set[object]:
-    """The networks whose parameters the optimizers have."""
-    found: set[object] = set()
+def trained(program: Program) -> dict[ast.Call, set[object]]:
+    """The networks whose parameters each optimizer has."""
+    found: dict[ast.Call, set[object]] = {}
     for optimizer in optimizers(program):
-        given = keyword(optimizer, "params", place=0)
-        for call in _parameter_calls(program, given):
+        found[optimizer] = set()
+        for call in _parameter_calls(program, keyword(optimizer, "params", place=0)):
             whose = receiver(call)
-            while isinstance(whose, ast.Attribute) and not (
-                isinstance(whose.value, ast.Name) and whose.value.id == "self"
-            ):
+            while isinstance(whose, ast.Attribute) and not _is_own(whose):
                 whose = whose.value
-            found.add(origin(program, whose))
+            found[optimizer].add(origin(program, whose))
     return found
+
+
+def _is_own(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _parameter_calls(program: Program, node: ast.expr | None, depth: int = 4) -> Iterator[ast.Call]:
@@ -94,9 +96,9 @@ def starts(program: Program) -> Iterator[Sequence[ast.stmt]]:
 
 
 def acting(program: Program) -> frozenset[Function]:
-    """The functions that change a mode or run backward, themselves or through others."""
+    """The functions that change a mode, run backward or step, themselves or through others."""
     functions = [function for named in program.functions.values() for function in named]
-    words = {"train", "eval", "backward", "manual_backward"}
+    words = {"train", "eval", "step", *BACKWARDS}
     found = {function for function in functions if any(method(call) in words for call in calls(function))}
     below = {function: set(callees(program, function)) for function in functions}
     while more := {function for function in functions if function not in found and below[function] & found}:
@@ -196,6 +198,11 @@ def _call(
         if sure:
             yield Event("backward", None, call)
         return
+    if method(call) == "step":
+        made_by = [optimizer_of(program, whose) for step, whose in steps(program, call) if step is call]
+        if made_by and made_by[0] is not None:
+            yield Event("step", made_by[0], call)
+        return
     name = method(call)
     if name == "eval" and not call.args and not dotted(program, receiver(call)):
         yield Event("eval", origin(program, receiver(call)), call)
@@ -238,9 +245,9 @@ def has_modes(program: Program, network: object, seen: tuple[ast.AST, ...] = ())
             return True
         if isinstance(node, ast.Name) and named is None and isinstance(node.ctx, ast.Load):
             made_by = origin(program, node)
-            if isinstance(made_by, ast.AST) and made_by not in seen and made_by is not network:
-                if has_modes(program, made_by, (*seen, made_by)):
-                    return True
+            fresh = isinstance(made_by, ast.AST) and made_by not in seen and made_by is not network
+            if fresh and has_modes(program, made_by, (*seen, made_by)):
+                return True
     return False
 
 

@@ -64,13 +64,10 @@ def read(texts: Mapping[str, str]) -> Program:
     """Read files as one program.
 
     Args:
-        texts: name of a file -> its text. Lines with a notebook's magic commands count as empty.
+        texts: name of a file -> its text, Python, else an `InputError`; a notebook's magic commands count as empty lines.
 
     Returns:
         The program.
-
-    Raises:
-        InputError: a file is no Python.
     """
     files: dict[ast.AST, str] = {}
     lines: dict[ast.AST, Sequence[str]] = {}

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from .._finding import Finding
 from ._program import Function, Program, ancestors, tree_of
@@ -52,6 +53,14 @@ def where(program: Program, node: ast.AST) -> str:
     """The class and function around a node, such as ``Net.forward``."""
     names = [a.name for a in (node, *ancestors(program, node)) if isinstance(a, Function | ast.ClassDef)]
     return ".".join(reversed(names))
+
+
+def place(program: Program, node: ast.AST, seen_from: ast.AST) -> str:
+    """Where a node stands, for a sentence about another: its line, and its file where that is another one."""
+    files = [program.files[tree_of(program, one)] for one in (node, seen_from)]
+    return (
+        f"{'' if files[0] == files[1] else f'{PurePath(files[0]).name}, '}line {getattr(node, 'lineno', 0)}"
+    )
 
 
 def line(program: Program, node: ast.AST) -> str:

@@ -7,7 +7,7 @@ from math import e, log
 from .._finding import Finding
 from ._flow import Loss, Out, flow, layers, losses, through
 from ._program import Program, keyword, method, receiver, text, torch_name
-from ._say import finding
+from ._say import finding, place
 from ._trace import made
 
 
@@ -21,10 +21,10 @@ def redundant_softmax(program: Program) -> Iterator[Finding]:
             facts = {"classes": float(out.width), "lowest_loss": log(1 + (out.width - 1) / e)}
             limit = f"with {out.width} classes the loss cannot fall below {facts['lowest_loss']:.3f}"
         yield finding(
-            program, loss.call, "redundant-softmax", "error" if out.kind == "softmax" else "warning",
-            f"The {out.kind} of {_place(program, out)} is given to {loss.name}, which takes the softmax of it again: "
-            f"its inputs stay between 0 and 1, so {limit}.",
-            cure=f"Give the raw scores to the loss: drop the {out.kind}, and take it only where probabilities are read.",
+            program, out.node, "redundant-softmax", "error" if out.kind == "softmax" else "warning",
+            f"This {out.kind} is given to {loss.name} ({place(program, loss.call, out.node)}), which takes the "
+            f"softmax of it again: its inputs stay between 0 and 1, so {limit}.",
+            cure=f"Give the raw scores to the loss: drop the {out.kind}; take it only where probabilities are read.",
             disproof="The value that reaches the loss has rows that do not sum to 1."
             if out.kind == "softmax" else "The value that reaches the loss leaves [0, 1].",
             swap=_dropped(program, out), evidence=facts, reference="bridle1990probabilistic",
@@ -36,9 +36,9 @@ def redundant_sigmoid(program: Program) -> Iterator[Finding]:
     for loss, out in _outs(program, "bce_logits"):
         if out.kind in {"sigmoid", "softmax"}:
             yield finding(
-                program, loss.call, "redundant-sigmoid", "error" if out.kind == "sigmoid" else "warning",
-                f"The {out.kind} of {_place(program, out)} is given to {loss.name}, which takes the sigmoid of it again: "
-                "its inputs stay between 0 and 1, so no probability can fall below 0.5.",
+                program, out.node, "redundant-sigmoid", "error" if out.kind == "sigmoid" else "warning",
+                f"This {out.kind} is given to {loss.name} ({place(program, loss.call, out.node)}), which takes the "
+                "sigmoid of it again: its inputs stay between 0 and 1, so no probability can fall below 0.5.",
                 cure=f"Give the raw scores to the loss: drop the {out.kind}.",
                 disproof="The value that reaches the loss is somewhere below 0.",
                 swap=_dropped(program, out), evidence={"lowest_probability": 0.5},
@@ -52,7 +52,8 @@ def missing_log_softmax(program: Program) -> Iterator[Finding]:
             what = "raw scores" if out.kind == "linear" else f"the {out.kind}, not its logarithm,"
             yield finding(
                 program, loss.call, "missing-log-softmax", "error",
-                f"{loss.name} is given {what} of {_place(program, out)}, but it only picks the target's entry and changes its "
+                f"{loss.name} is given {what} of {text(out.node.func)} ({place(program, out.node, loss.call)}), "
+                "but it only picks the target's entry and changes its "
                 "sign: the loss has no lower bound that means anything.",
                 cure="Use cross_entropy on raw scores, or give the loss log_softmax(scores, dim=1).",
                 disproof="The exponentials of the rows that reach the loss sum to 1.",
@@ -66,7 +67,8 @@ def missing_output_activation(program: Program) -> Iterator[Finding]:
             what = "raw scores" if out.kind == "linear" else "logarithms of probabilities"
             yield finding(
                 program, loss.call, "missing-output-activation", "error",
-                f"{loss.name} is given {what} of {_place(program, out)}, but it takes the logarithm of its input and "
+                f"{loss.name} is given {what} of {text(out.node.func)} ({place(program, out.node, loss.call)}), "
+                "but it takes the logarithm of its input and "
                 "wants probabilities between 0 and 1.",
                 cure="Use BCEWithLogitsLoss on raw scores, or put a sigmoid before the loss.",
                 disproof="The value that reaches the loss never leaves [0, 1].",
@@ -87,8 +89,8 @@ def wrong_softmax_dim(program: Program) -> Iterator[Finding]:
         old = keyword(out.node, "dim", place=_dim_place(program, out.node))
         yield finding(
             program, out.node, "wrong-softmax-dim", "warning",
-            f"The {out.kind} before {loss.name} runs over dim 0, which holds the examples of a batch: the examples share one "
-            "probability among them, instead of the classes of each.",
+            f"The {out.kind} before {loss.name} runs over dim 0, which holds the examples of a batch: the examples "
+            "share one probability among them, instead of the classes of each.",
             cure="Take it over the classes: dim=1 for (B, K).",
             disproof="Its input has the classes in dim 0: a single example without a batch dimension.",
             swap=(old, "1") if old is not None else None,
@@ -119,8 +121,8 @@ def _single(program: Program, node: ast.AST, severity: str, what: str, kind: str
     value = "1" if kind == "softmax" else "0"
     return finding(
         program, node, "single-logit-softmax", severity,
-        f"{what} runs over an axis with 1 entry: its result is {value} whatever the network says, and no gradient comes "
-        "back.",
+        f"{what} runs over an axis with 1 entry: its result is {value} whatever the network says, and no gradient "
+        "comes back.",
         cure="With one output use binary_cross_entropy_with_logits; with K classes give the last layer K outputs.",
         disproof="The axis of the softmax has more than one entry.", evidence={"entries": 1.0},
     )  # fmt: skip
@@ -147,11 +149,6 @@ def _outs(program: Program, kind: str) -> Iterator[tuple[Loss, Out]]:
         if out is not None and out.node not in told:
             told.add(out.node)
             yield loss, out
-
-
-def _place(program: Program, out: Out) -> str:
-    """Where an operation stands, for a sentence."""
-    return f"line {out.node.lineno} ({text(out.node.func)})"
 
 
 def _dim_place(program: Program, call: ast.Call) -> int:

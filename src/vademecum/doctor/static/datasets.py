@@ -56,7 +56,8 @@ def _overlap(
 ) -> Finding:
     return finding(
         program, node, "train-val-overlap", "warning", f"{what}: the figure measures memory, not what was learned.",
-        cure=cure, disproof="The two sets have no row in common, or the figure is meant for the training data.", swap=swap,
+        cure=cure, swap=swap,
+        disproof="The two sets have no row in common, or the figure is meant for the training data.",
     )  # fmt: skip
 
 
@@ -93,13 +94,13 @@ def _same_loader(program: Program) -> Iterator[Finding]:
         if not held_out(name) or _sampled(call) or not isinstance(data, ast.Name | ast.Attribute):
             continue
         for other, first, same in found:
-            if other != name and is_train(other) and text(same) == text(data) and not _sampled(first):
-                if isinstance(data, ast.Attribute) or _bound_alike(program, same, data):
-                    yield _overlap(
+            alike = is_train(other) and text(same) == text(data) and not _sampled(first)
+            if alike and (isinstance(data, ast.Attribute) or _bound_alike(program, same, data)):
+                yield _overlap(
                         program, call, f"{name} reads {text(data)}, as {other} does",
                         "Split the data first, and give each loader a part of its own.",
                     )  # fmt: skip
-                    break
+                break
 
 
 def _same_set(program: Program) -> Iterator[Finding]:
@@ -174,33 +175,31 @@ def _slices(program: Program) -> Iterator[Finding]:
 
 
 def _slice(node: ast.expr) -> ast.Slice | None:
+    """The slice that an expression takes of the rows, where it takes one and all that the rows hold."""
     if not isinstance(node, ast.Subscript):
         return None
-    inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-    return inner if isinstance(inner, ast.Slice) and inner.step is None else None
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    rows = parts[0] if parts else None
+    if (
+        not isinstance(rows, ast.Slice)
+        or rows.step is not None
+        or (rows.lower is None and rows.upper is None)
+    ):
+        return None
+    return rows if all(isinstance(part, ast.Slice) for part in parts[1:]) else None
 
 
 def _cover(train: ast.Slice, val: ast.Slice) -> bool:
-    """Whether two slices surely share rows."""
+    """Whether two slices surely share rows: both from the start, both to the end, or one into the other."""
     if (train.lower is None and val.lower is None) or (train.upper is None and val.upper is None):
-        if train.lower is None and val.lower is None:
-            return not (_negative(train.upper) and _negative(val.upper)) or True
         return True
     first, second = (train, val) if train.lower is None else (val, train)
     end, begin = constant(first.upper), constant(second.lower)
-    if (
-        first.lower is not None
-        or second.upper is not None
-        or not isinstance(end, int)
-        or not isinstance(begin, int)
-    ):
+    if first.lower is not None or second.upper is not None:
+        return False
+    if not isinstance(end, int) or not isinstance(begin, int):
         return False
     return (end < 0) == (begin < 0) and begin < end
-
-
-def _negative(node: ast.expr | None) -> bool:
-    value = constant(node)
-    return isinstance(value, int) and value < 0
 
 
 def _bound_alike(program: Program, one: ast.expr, other: ast.expr) -> bool:
@@ -212,12 +211,12 @@ def _bound_alike(program: Program, one: ast.expr, other: ast.expr) -> bool:
 def _cut_again(program: Program, root: ast.Name, own: ast.Subscript) -> bool:
     """Whether the training data are cut elsewhere, too, bound again, or never used after."""
     for node in program.nodes:
-        if isinstance(node, ast.Subscript) and node is not own and text(node.value) == root.id:
-            if isinstance(node.ctx, ast.Store | ast.Del) or not held_out(_target_of(program, node)):
-                return True
-        if isinstance(node, ast.Name) and node.id == root.id and isinstance(node.ctx, ast.Store):
-            if node.lineno >= own.lineno:
-                return True
+        cut = isinstance(node, ast.Subscript) and node is not own and text(node.value) == root.id
+        if cut and not held_out(_target_of(program, node)):
+            return True
+        bound = isinstance(node, ast.Name) and node.id == root.id and isinstance(node.ctx, ast.Store)
+        if bound and getattr(node, "lineno", 0) >= own.lineno:
+            return True
     later = [
         n for n in program.nodes if isinstance(n, ast.Name) and n.id == root.id and n.lineno > own.lineno
     ]

@@ -28,8 +28,8 @@ def _shifted_twice(program: Program) -> Iterator[Finding]:
         if makers and all("CausalLM" in name or "LMHeadModel" in name for name in makers):
             yield finding(
                 program, labels, "label-shift", "warning",
-                f"`labels={text(labels)}` is shifted by one, and {makers[0].partition('.')[0]} shifts its labels itself: each "
-                "token is trained to give the second next.",
+                f"`labels={text(labels)}` is shifted by one, and {makers[0].partition('.')[0]} shifts its labels "
+                "itself: each token is trained to give the second next.",
                 cure="Give the whole sequence as input and as labels.",
                 disproof="This model does not shift its labels.", swap=(labels, text(labels.value)),
             )  # fmt: skip
@@ -53,12 +53,12 @@ def _not_shifted(program: Program) -> Iterator[Finding]:
         if loss.kind != "cross_entropy" or loss.target is None:
             continue
         target, given = _root(loss.target), _fed(program, loss.input)
-        if isinstance(target, ast.Name) and given is not None and text(target) == text(given):
-            if set(reaching(program, target)) == set(reaching(program, given)):
+        if isinstance(target, ast.Name) and given is not None and target.id == given.id:
+            if set(reaching(program, target)) == set(reaching(program, given)):  # noqa: SIM102
                 yield finding(
                     program, loss.call, "label-shift", "warning",
-                    f"`{target.id}` is what the network reads and what it is to give: behind a causal mask each position sees its "
-                    "own answer.",
+                    f"`{target.id}` is what the network reads and what it is to give: behind a causal mask each "
+                    "position sees its own answer.",
                     cure=f"Predict the next token: read {target.id}[:, :-1], and compare with {target.id}[:, 1:].",
                     disproof="The network shifts its input itself.",
                 )  # fmt: skip

@@ -20,6 +20,7 @@ from ._program import (
     statement_of,
     text,
     torch_name,
+    tree_of,
 )
 from ._say import finding
 from ._trace import class_named, is_module, made, method_of, origins, reaching
@@ -49,7 +50,8 @@ def unregistered_layers(program: Program) -> Iterator[Finding]:
                 swap = _listed(binding.value)
                 yield finding(
                     program, binding.at, "unregistered-layers", "error",
-                    f"self.{name} is a plain {container} of layers: they are missing from {owner.name}.parameters(), so no "
+                    f"self.{name} is a plain {container} of layers: they are missing from "
+                    f"{owner.name}.parameters(), so no "
                     "optimizer gets them, and neither .to() nor state_dict() knows them.",
                     cure=f"Make self.{name} an nn.{'ModuleDict' if container == 'dict' else 'ModuleList'}.",
                     disproof=f"The names of {owner.name}.named_parameters() contain these layers.", swap=swap,
@@ -75,13 +77,13 @@ def _collected(program: Program, name: str) -> bool:
     for node in program.nodes:
         if not isinstance(node, ast.Attribute) or node.attr != name:
             continue
-        if isinstance(program.parents[node], ast.Return):
-            return True
+        called = False
         for above in ancestors(program, node):
             if isinstance(above, ast.Call) and torch_name(program, above.func) in _REGISTERS:
                 return True
+            called = called or isinstance(above, ast.Call)
             if isinstance(above, ast.stmt):
-                if "parameters(" in text(above):
+                if "parameters(" in text(above) or (isinstance(above, ast.Return) and not called):
                     return True
                 break
     return False
@@ -145,18 +147,17 @@ def optimizer_wrong_parameters(program: Program) -> Iterator[Finding]:
         if found is not None:
             yield finding(
                 program, call, "optimizer-wrong-parameters", "error",
-                f"The optimizer has the parameters of the {text(whose)} of before line {found.lineno}, where {text(whose)} is made "
-                "anew: it steps parameters that nothing uses, and the new ones never change.",
+                f"The optimizer has the parameters of the {text(whose)} of before line {found.lineno}, where "
+                f"{text(whose)} is made anew: it steps parameters that nothing uses, and the new ones never change.",
                 cure=f"Make the optimizer after line {found.lineno}.",
                 disproof=f"{text(whose)} is not trained after line {found.lineno}.",
             )  # fmt: skip
         elif isinstance(whose, ast.Attribute) and _is_part(program, whose):
             yield finding(
                 program, call, "optimizer-wrong-parameters", "warning",
-                f"The optimizer has the parameters of {text(whose)} alone; the other layers of {text(whose.value)} start at "
-                "random, are not frozen, and are never stepped.",
-                cure=f"Give it {text(whose.value)}.parameters(), or freeze the rest with requires_grad_(False) to say that it is "
-                "meant.",
+                f"The optimizer has the parameters of {text(whose)} alone; the other layers of {text(whose.value)} "
+                "start at random, are not frozen, and are never stepped.",
+                cure=f"Give it {text(whose.value)}.parameters(), or freeze the rest with requires_grad_(False).",
                 disproof="The other layers were trained before, or random features are meant.",
                 swap=(whose, text(whose.value)),
             )  # fmt: skip
@@ -226,8 +227,10 @@ def _is_part(program: Program, whose: ast.Attribute) -> bool:
         for call in _calls(program)
     ):
         return False
-    parts = [n for (scope, n), found in program.bindings.items()
-             if scope is owner and any(b.value is not None and _has_parameters(program, b.value) for b in found)]  # fmt: skip
+    parts = [
+        name for (scope, name), found in program.bindings.items()
+        if scope is owner and any(b.value is not None and _has_parameters(program, b.value) for b in found)
+    ]  # fmt: skip
     return whose.attr in parts and len(parts) > 1
 
 
@@ -237,12 +240,11 @@ def _calls(program: Program) -> list[ast.Call]:
 
 def bias_before_norm(program: Program) -> Iterator[Finding]:
     """A bias that batch normalization takes away again; one note a file."""
-    found: dict[str, list[tuple[ast.Call, str]]] = {}
+    found: dict[ast.AST, list[tuple[ast.Call, str]]] = {}
     for layer, norm in _pairs(program):
-        if torch_name(program, layer.func).startswith(_BEFORE_NORM) and keyword(layer, "bias") is None:
-            if torch_name(program, norm.func).startswith("BatchNorm"):
-                said = finding(program, layer, "", "", "", cure="", disproof="").file
-                found.setdefault(said, []).append((layer, text(norm.func)))
+        linear = torch_name(program, layer.func).startswith(_BEFORE_NORM) and keyword(layer, "bias") is None
+        if linear and torch_name(program, norm.func).startswith("BatchNorm"):
+            found.setdefault(tree_of(program, layer), []).append((layer, text(norm.func)))
     for pairs in found.values():
         layer, norm_name = pairs[0]
         count = len({id(pair[0]) for pair in pairs})

@@ -97,7 +97,8 @@ def leaky_preprocessing(program: Program) -> Iterator[Finding]:
             yield _leak(
                 program, call, what,
                 f"Fit {name} on the training rows alone, and only transform the others.",
-                (call, f"{text(receiver(call))}.transform({text(data)})") if kept and method(call) == "fit_transform" else None,
+                (call, f"{text(receiver(call))}.transform({text(data)})")
+                if kept and method(call) == "fit_transform" else None,
             )  # fmt: skip
     for statement, source in _standardized(program):
         cut = next(
@@ -106,7 +107,8 @@ def leaky_preprocessing(program: Program) -> Iterator[Finding]:
         if cut is not None:
             yield _leak(
                 program, statement,
-                f"The mean and deviation of all of {source} are used, which line {cut[0].lineno} cuts into parts afterwards",
+                f"The mean and deviation of all of {source} are used, which line {cut[0].lineno} cuts into parts "
+                "afterwards",
                 "Take both from the training rows alone, and apply them to all parts.",
             )  # fmt: skip
 
@@ -135,8 +137,8 @@ def copied_before_split(program: Program) -> Iterator[Finding]:
         if cut is not None:
             yield finding(
                 program, statement, "train-val-overlap", "warning",
-                f"{what} before line {cut[0].lineno} cuts the rows into parts: copies of one row stand in both, and the figure "
-                "measures memory.",
+                f"{what} before line {cut[0].lineno} cuts the rows into parts: copies of one row stand in both, "
+                "and the figure measures memory.",
                 cure="Split first, and add rows to the training part alone.",
                 disproof="No held-out row has a copy, or a near one, among the training rows.",
             )  # fmt: skip
@@ -217,9 +219,9 @@ def _comes_from(program: Program, parts: list[ast.expr], statement: ast.AST, dep
             for binding in reaching(program, name):
                 if binding.at is statement:
                     return True
-                if binding.value is not None and depth and binding.index <= 0:
-                    if _comes_from(program, [binding.value], statement, depth - 1):
-                        return True
+                on = binding.value if depth and binding.index <= 0 else None
+                if on is not None and _comes_from(program, [on], statement, depth - 1):
+                    return True
     return False
 
 

@@ -1,7 +1,7 @@
 """Rules on the modes of a network: training and evaluation."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from .._finding import Finding
@@ -29,7 +29,7 @@ from ._trace import is_module, origin, reaching
 _ON_BY_DEFAULT = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d"])
 
 _ENOUGH = 10_000
-"""Events after which a block is taken to be known: a bound for programs whose functions call one another in many ways."""
+"""Events after which a block is taken to be known: a bound, where functions call one another in many ways."""
 
 
 def eval_mode_in_training(program: Program) -> Iterator[Finding]:
@@ -41,30 +41,41 @@ def eval_mode_in_training(program: Program) -> Iterator[Finding]:
     told: set[ast.AST] = set()
     for block in starts(program):
         since: dict[object, ast.Call] = {}
+        learning: dict[object, ast.Call] = {}  # of these, with a backward that no step has used
         for event in islice(events(program, block, acts), _ENOUGH):
             if event.kind == "eval":
                 since[event.whose] = event.node
             elif event.kind in {"train", "unknown"}:
                 since.pop(event.whose, None)
-            for whose, node in since.items() if event.kind == "backward" else ():
-                if node in told or whose not in networks or not has_modes(program, whose):
+                learning.pop(event.whose, None)
+            elif event.kind == "backward":
+                learning.update(dict.fromkeys(since, event.node))
+            for whose, backward in list(learning.items()) if event.kind == "step" else ():
+                node = since[whose]
+                if node in told or not _steps(networks, event.whose, whose) or not has_modes(program, whose):
                     continue
                 told.add(node)
                 name = text(receiver(node))
                 yield finding(
                     program, node, "eval-mode-in-training", "warning",
-                    f"`{text(node)}` is still in force when backward runs on line {event.node.lineno}: dropout is off and batch "
-                    f"normalization uses old statistics while {name} learns.",
+                    f"`{text(node)}` is still in force when backward runs on line {backward.lineno}: dropout is "
+                    f"off and batch normalization uses old statistics while {name} learns.",
                     cure=f"Call {name}.train() where the training part of each epoch begins.",
-                    disproof=f"{name}.training is True when backward runs, or the mode is meant: fine-tuning with fixed "
-                    "statistics.",
+                    disproof=f"{name}.training is True when backward runs, or the mode is meant (fixed statistics).",
                     diff=f"+ {name}.train()",
                 )  # fmt: skip
 
 
+def _steps(networks: Mapping[ast.Call, set[object]], optimizer: object, network: object) -> bool:
+    """Whether an optimizer has a network's parameters; one that is not known has those of the only one there is."""
+    if isinstance(optimizer, ast.Call):
+        return network in networks.get(optimizer, set())
+    return len(networks) == 1 and any(network in found for found in networks.values())
+
+
 def train_mode_in_validation(program: Program) -> Iterator[Finding]:
-    """A network with dropout or batch normalization that is measured without gradients, and never put into eval mode."""
-    networks = trained(program)
+    """A network with dropout or batch normalization that is measured, and never put into eval mode."""
+    networks = set().union(*trained(program).values())
     switched = {
         origin(program, receiver(node)) for node in program.nodes
         if isinstance(node, ast.Call) and (method(node) == "eval" or (method(node) == "train" and node.args))
@@ -95,8 +106,8 @@ def train_mode_in_validation(program: Program) -> Iterator[Finding]:
         name = text(forward.func)
         yield finding(
             program, forward, "train-mode-in-validation", "warning",
-            f"`{text(forward)}` is measured while {name} is in training mode: dropout drops and batch normalization mixes the "
-            f"examples, and nothing calls {name}.eval().",
+            f"`{text(forward)}` is measured while {name} is in training mode: dropout drops and batch "
+            f"normalization mixes the examples, and nothing calls {name}.eval().",
             cure=f"Call {name}.eval() before the measurement, and {name}.train() after it.",
             disproof=f"{name}.training is False there, or the noise is meant.",
             diff=f"+ {name}.eval()",
@@ -170,10 +181,9 @@ def dropout_active_in_eval(program: Program) -> Iterator[Finding]:
                 cured = f"{text(call.func)}({', '.join([*inner, 'training=self.training'])})"
                 yield _active(program, call, f"`{text(call)}` is not told the mode", (call, cured))
         elif isinstance(call.func, ast.Call) and torch_name(program, call.func.func).startswith("Dropout"):
-            if constant(keyword(call.func, "p", place=0)) != 0:
-                yield _active(
-                    program, call, f"`{text(call)}` makes a new layer at each call, in training mode", None
-                )
+            yield _active(
+                program, call, f"`{text(call)}` makes a new layer at each call, in training mode", None
+            )
 
 
 def _asks_mode(program: Program, node: ast.AST) -> bool:

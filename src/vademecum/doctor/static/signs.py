@@ -113,7 +113,8 @@ def loss_detached(program: Program) -> Iterator[Finding]:
             told.add(cut[0])
             yield finding(
                 program, cut[0], "loss-detached", "error",
-                f"`{cut[1]}` cuts the loss off from the network before backward: no parameter can get a gradient from it.",
+                f"`{cut[1]}` cuts the loss off from the network before backward: no parameter can get a gradient "
+                "from it.",
                 cure=f"Leave out `{cut[1]}` on the way to backward; detach only what is logged.",
                 disproof="The parameters' gradients are neither None nor 0 after backward.",
             )  # fmt: skip
@@ -137,7 +138,7 @@ def _cut(program: Program, node: ast.expr, depth: int = 8) -> tuple[ast.AST, str
     if depth == 0:
         return None
     if isinstance(node, ast.Name):
-        found = [b for b in reaching(program, node)]
+        found = list(reaching(program, node))
         if not found or any(binding.value is None or binding.index >= 0 for binding in found):
             return None
         cuts = [_cut(program, binding.value, depth - 1) for binding in found if binding.value is not None]

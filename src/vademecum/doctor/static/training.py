@@ -87,8 +87,8 @@ def missing_zero_grad(program: Program) -> Iterator[Finding]:
         told.add(region[0])
         yield finding(
             program, call, "missing-zero-grad", "warning",
-            f"`{text(call)}` runs again and again, and nothing in its loop clears the gradients: each step uses the sum of all "
-            "gradients so far, not the batch's.",
+            f"`{text(call)}` runs again and again, and nothing in its loop clears the gradients: each step uses "
+            "the sum of all gradients so far, not the batch's.",
             cure=f"Call {text(whose)}.zero_grad() once for each step, before backward.",
             disproof="The gradients are None or 0 when backward begins.",
             diff=f"+ {text(whose)}.zero_grad()\n  {line(program, _first_backward(program, parts) or call)}",
@@ -249,8 +249,8 @@ def missing_step(program: Program) -> Iterator[Finding]:
         if not _escapes(program, target):
             yield finding(
                 program, call, "missing-step", "warning",
-                f"`{text(target)}` is made and backward runs, but {text(target)}.step() is never called: the parameters stay as "
-                "they were at the start.",
+                f"`{text(target)}` is made and backward runs, but {text(target)}.step() is never called: the "
+                "parameters stay as they were at the start.",
                 cure=f"Call {text(target)}.step() after backward.",
                 disproof="A parameter has changed after an epoch.",
             )  # fmt: skip
@@ -317,7 +317,8 @@ def missing_seed(program: Program) -> Iterator[Finding]:
         if started and (loops(program, backward.call) or function is not None):
             yield finding(
                 program, backward.call, "missing-seed", "note",
-                "The program trains, and no random stream is given a seed: no two runs are alike, and none can be repeated.",
+                "The program trains, and no random stream is given a seed: no two runs are alike, and none can be "
+                "repeated.",
                 cure="Call torch.manual_seed(0) before the network is made.",
                 disproof="A seed is set outside of the files that were looked at.",
             )  # fmt: skip
