@@ -39,7 +39,7 @@ class Loop:
         listening: ends the listening for those arguments.
         kept: (step, operations of its graph, reference that is dead when the graph is gone) of each look.
         alive: most graphs of earlier looks, steps just before left out, that were in memory at once.
-        summed: whether the loss is a sum over examples that nothing divides.
+        summed: examples over which the first loss is a sum that nothing divides, or 0.
         cycles: steps whose waiting was measured: from the end of a step to the next training pass.
         waited: seconds of it, in all.
         lasted: seconds of those cycles, in all.
@@ -56,7 +56,7 @@ class Loop:
     listening: ExitStack = field(default_factory=ExitStack)
     kept: list[tuple[int, int, "weakref.ref[Token]"]] = field(default_factory=list)
     alive: int = 0
-    summed: bool = False
+    summed: int = 0
     cycles: int = 0
     waited: float = 0.0
     lasted: float = 0.0
