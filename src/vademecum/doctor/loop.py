@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .modes import mode_dependent, mode_matters
+from .naming import small
 
 FAR, RECENT = 64, 2
 """Looks back that are asked for their graph, and steps whose graph may be there by right."""
@@ -85,8 +86,9 @@ class Loop:
 
     def modes(self, call: Any, module: nn.Module, *, look: bool) -> None:
         """Find out once, at a pass without gradients, whether a model with no part of a known kind has two modes."""
-        if look and call.model not in self.matters and not mode_dependent(module):
-            self.matters[call.model] = mode_matters(module, call.args, call.kwargs)
+        if look and call.model not in self.matters:
+            known = bool(mode_dependent(module)) or not small(module)
+            self.matters[call.model] = not known and mode_matters(module, call.args, call.kwargs)
 
     def rate(self, place: int, step: int, rates: Iterable[float]) -> None:
         """Note the rates of an optimizer at a step."""

@@ -42,11 +42,13 @@ def missing_zero_grad(record: Record) -> Iterator[Finding]:
     Raises:
         NotCheckedError: fewer looks than it takes.
     """
-    seen = [look for look in record.looks if look.step > 0 and not math.isnan(look.leftover)]
-    if len(seen) < TIMES:
+    seen = [look for look in record.looks if not math.isnan(look.leftover)]
+    if len(seen) <= TIMES:
         raise NotCheckedError(f"it takes {TIMES} looked-at steps after the first, and there were {len(seen)}")
     for place in sorted({look.optimizer for look in seen}):
-        mine = [look.leftover for look in seen if look.optimizer == place]
+        mine = [look.leftover for look in seen if look.optimizer == place][
+            1:
+        ]  # nothing can stand at the first
         if len(mine) < TIMES or not all(left > 0 for left in mine[:TIMES]):
             continue
         site = record.site("backward")

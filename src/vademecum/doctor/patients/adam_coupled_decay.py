@@ -10,7 +10,7 @@ y = ((y - y[:350].mean()) / y[:350].std())[:, None]
 model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 1))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, weight_decay=1e-2)  # wrong
 # right: optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=1e-2)
-for epoch in range(20):
+for _ in range(20):
     for rows in torch.randperm(350).split(35):
         loss = nn.functional.mse_loss(model(x[rows]), y[rows])
         optimizer.zero_grad()

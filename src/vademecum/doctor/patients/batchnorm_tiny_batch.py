@@ -11,7 +11,7 @@ BATCH = 2  # wrong
 # right: BATCH = 40
 model = nn.Sequential(nn.Linear(30, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-for step in range(200):
+for _ in range(200):
     rows = torch.randint(0, 400, (BATCH,))
     loss = nn.functional.binary_cross_entropy_with_logits(model(x[rows]), y[rows])
     optimizer.zero_grad()

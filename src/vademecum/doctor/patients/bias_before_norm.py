@@ -15,7 +15,7 @@ def block(inside, outside):
 
 model = nn.Sequential(block(1, 8), block(8, 16), nn.Flatten(), nn.Linear(64, 10))
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for epoch in range(3):
+for _ in range(3):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

@@ -20,7 +20,7 @@ class Reader(nn.Module):
 
 model = Reader()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for epoch in range(8):
+for _ in range(8):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

@@ -11,7 +11,7 @@ groups = [{"params": list(model.parameters()), "weight_decay": 0.05}]  # wrong
 # right: groups = [{"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.05}]
 # right: groups += [{"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}]
 optimizer = torch.optim.AdamW(groups, lr=3e-3)
-for epoch in range(4):
+for _ in range(4):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

@@ -26,7 +26,7 @@ for p in backbone.parameters():
     # right: p.requires_grad = True
 model = nn.Sequential(backbone, head)
 optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
-for epoch in range(5):
+for _ in range(5):
     for rows in torch.randperm(1500).split(60):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

@@ -10,7 +10,7 @@ model = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
 criterion = nn.CrossEntropyLoss(reduction="sum")  # wrong
 # right: criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for epoch in range(8):
+for _ in range(8):
     for rows in torch.randperm(1500).split(100):
         optimizer.zero_grad()
         criterion(model(x[rows]), y[rows]).backward()

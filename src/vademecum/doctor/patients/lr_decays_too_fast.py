@@ -22,7 +22,7 @@ class Rows(nn.Module):
 model = Rows()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-for epoch in range(4):
+for _ in range(4):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

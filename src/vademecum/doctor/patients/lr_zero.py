@@ -11,7 +11,7 @@ model = nn.Sequential(nn.Linear(30, 16), nn.Tanh(), nn.Linear(16, 1))
 optimizer = optim.SGD(model.parameters(), lr=0.1)
 scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: step // 1000)  # wrong
 # right: scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 20))
-for epoch in range(10):
+for _ in range(10):
     for rows in torch.randperm(400).split(20):
         loss = nn.functional.binary_cross_entropy_with_logits(model(x[rows])[:, 0], y[rows])
         optimizer.zero_grad()

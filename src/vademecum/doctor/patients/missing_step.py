@@ -13,7 +13,7 @@ train, test = order[:130], order[130:]
 model = nn.Sequential(nn.Linear(13, 24), nn.ReLU(), nn.Linear(24, 3))
 loss_fn = nn.CrossEntropyLoss()
 opt = torch.optim.Adam(model.parameters(), lr=1e-2)
-for epoch in range(12):
+for _ in range(12):
     for rows in train[torch.randperm(130)].split(10):
         opt.zero_grad()
         loss = loss_fn(model(features[rows]), classes[rows])

@@ -9,7 +9,7 @@ x, y = torch.tensor(x, dtype=torch.float32) / 16, torch.tensor(y)
 model = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.999)  # wrong
 # right: optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for epoch in range(8):
+for _ in range(8):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()

@@ -17,7 +17,7 @@ def distances(points):
     # right: return (squares + 1e-6).sqrt()
 
 
-for step in range(150):
+for _ in range(150):
     batch = torch.randint(0, 1500, (32,))
     far = distances(net(x[batch]))
     same = y[batch][:, None] == y[batch][None]

@@ -24,7 +24,7 @@ labels = torch.tensor(labels)
 model = ConvNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 model = ConvNet()  # wrong
-for epoch in range(4):
+for _ in range(4):
     for index in torch.randperm(1500).split(50):
         loss = F.cross_entropy(model(images[index]), labels[index])
         optimizer.zero_grad()

@@ -10,7 +10,7 @@ dtype = torch.bfloat16  # wrong
 # right: dtype = torch.float32
 model = nn.Sequential(nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 10)).to(dtype)
 optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-for epoch in range(10):
+for _ in range(10):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows].to(dtype)).float(), y[rows])
         optimizer.zero_grad()

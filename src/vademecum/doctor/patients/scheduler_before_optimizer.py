@@ -11,7 +11,7 @@ y = torch.sin(x) + 0.1 * torch.randn(256, 1)
 model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
-for step in range(200):
+for _ in range(200):
     rows = torch.randint(0, 256, (64,))
     loss = nn.functional.mse_loss(model(x[rows]), y[rows])
     optimizer.zero_grad()

@@ -11,7 +11,7 @@ model = nn.Sequential(body, head)
 slow = torch.optim.Adam(model.parameters(), lr=1e-3)  # wrong
 # right: slow = torch.optim.Adam(body.parameters(), lr=1e-3)
 fast = torch.optim.Adam(head.parameters(), lr=1e-2)
-for epoch in range(4):
+for _ in range(4):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         for optimizer in (slow, fast):

@@ -35,7 +35,7 @@ x = torch.rand(500, 1) * 6 - 3
 y = torch.sin(2 * x)
 model = RadialNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-for step in range(250):
+for _ in range(250):
     rows = torch.randint(0, 400, (64,))
     loss = nn.functional.mse_loss(model(x[rows]), y[rows])
     optimizer.zero_grad()

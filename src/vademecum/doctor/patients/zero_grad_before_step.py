@@ -23,7 +23,7 @@ def train_step(inputs, targets):
     return loss.item()
 
 
-for epoch in range(15):
+for _ in range(15):
     losses = [train_step(a, b) for a, b in loader]
 with torch.no_grad():
     print("train", losses[-1], "held-out", criterion(net(x[350:]), y[350:]).item())
