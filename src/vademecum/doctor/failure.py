@@ -96,7 +96,9 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "Make num_embeddings one more than the largest index, the padding index included.",
     ),
     (
-        r"Using a target size \((.+?)\) that is different to the input size \((.+?)\)", "run-failed",
+        r"[Tt]arget size \(torch.Size\((.+?)\)\).*?(?:different to|same as) the input size \(torch.Size\((.+?)\)\)|"
+        r"Target size \(torch.Size\((.+?)\)\) must be the same as input size \(torch.Size\((.+?)\)\)",
+        "run-failed",
         "The loss was given targets of shape {0} for outputs of shape {1}.",
         "Bring them to one shape: output.squeeze(1), or y.unsqueeze(1).float().",
     ),

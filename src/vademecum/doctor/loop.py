@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .modes import mode_dependent, mode_matters
+from .naming import small
 
 FAR, RECENT = 64, 2
 """Looks back that are asked for their graph, and steps whose graph may be there by right."""
@@ -39,7 +40,7 @@ class Loop:
         listening: ends the listening for those arguments.
         kept: (step, operations of its graph, reference that is dead when the graph is gone) of each look.
         alive: most graphs of earlier looks, steps just before left out, that were in memory at once.
-        summed: whether the loss is a sum over examples that nothing divides.
+        summed: examples over which the first loss is a sum that nothing divides, or 0.
         cycles: steps whose waiting was measured: from the end of a step to the next training pass.
         waited: seconds of it, in all.
         lasted: seconds of those cycles, in all.
@@ -56,7 +57,7 @@ class Loop:
     listening: ExitStack = field(default_factory=ExitStack)
     kept: list[tuple[int, int, "weakref.ref[Token]"]] = field(default_factory=list)
     alive: int = 0
-    summed: bool = False
+    summed: int = 0
     cycles: int = 0
     waited: float = 0.0
     lasted: float = 0.0
@@ -85,8 +86,9 @@ class Loop:
 
     def modes(self, call: Any, module: nn.Module, *, look: bool) -> None:
         """Find out once, at a pass without gradients, whether a model with no part of a known kind has two modes."""
-        if look and call.model not in self.matters and not mode_dependent(module):
-            self.matters[call.model] = mode_matters(module, call.args, call.kwargs)
+        if look and call.model not in self.matters:
+            known = bool(mode_dependent(module)) or not small(module)
+            self.matters[call.model] = not known and mode_matters(module, call.args, call.kwargs)
 
     def rate(self, place: int, step: int, rates: Iterable[float]) -> None:
         """Note the rates of an optimizer at a step."""

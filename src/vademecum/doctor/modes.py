@@ -58,11 +58,10 @@ def mode_matters(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any
     """
     try:
         with torch.no_grad():
-            answers = []
+            answers, copy = [], deepcopy(model)
             for training in (True, False):
-                copy = deepcopy(model).train(training)
                 with same_streams():
-                    answers.append(list(tensors(copy(*args, **kwargs))))
+                    answers.append(list(tensors(copy.train(training)(*args, **kwargs))))
     except Exception:  # a probe is a help, never a condition
         return False
     return any(not torch.equal(a, b) for a, b in zip(*answers) if a.shape == b.shape)

@@ -8,9 +8,18 @@ from torch import Tensor, nn
 from vademecum._torch.trace import tensors
 
 
+COPIED = 50_000_000
+"""Parameters of a model up to which it is copied, about 200 megabytes."""
+
+
 def within(module: nn.Module, model: nn.Module) -> bool:
     """Whether a module is a model, or a part of it."""
     return module is model or any(module is part for part in model.modules())
+
+
+def small(model: nn.Module) -> bool:
+    """Whether a model may be copied for a probe without a thought for memory."""
+    return sum(p.numel() for p in model.parameters()) <= COPIED
 
 
 def version(tensor: Tensor) -> int:

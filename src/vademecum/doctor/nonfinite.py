@@ -15,6 +15,7 @@ from vademecum._torch.streams import same_streams
 from vademecum._torch.trace import tensors
 
 from .heads import heads
+from .naming import small
 from .record import Call, Record, Site
 from .sites import caller
 
@@ -294,7 +295,7 @@ class _Follow(TorchFunctionMode):
 def _replayed(record: Record, call: Call, step: int, loss: float) -> Origin | None:
     """Repeat a call on a copy and say which function of it made the first value that is not finite."""
     model = record.models.get(call.model)
-    if model is None:
+    if model is None or not small(model):
         return None
     follow = _Follow()
     try:

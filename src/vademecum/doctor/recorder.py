@@ -385,7 +385,7 @@ class Recorder:
             record.num_classes = max(record.num_classes, found[0].num_classes)
         record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
         self._risks = nonfinite.risks(graph)
-        record.loop.summed |= sketches.summed(scene)
+        record.loop.summed = record.loop.summed or sketches.summed(scene)
         record.loop.graph(record.steps, loss, len(graph))
         record.loop.inputs_learn |= any(x.requires_grad for call in self._calls for x in call.inputs)
         sketches.reach(scene)

@@ -220,17 +220,24 @@ def _is_channels(op: Op, scene: Scene) -> bool:
     return behind is not None and "onvolution" in behind.kind
 
 
-def summed(scene: Scene) -> bool:
-    """Whether the loss is a sum over many values, or holds one, that nothing divides."""
-    sums = {head.op.index for head in scene.heads if head.reduction == "sum"}
-    waiting = [0] if len(scene.graph) else []
+def summed(scene: Scene) -> int:
+    """Examples over which the loss is a sum that nothing divides; 0 where it is none."""
+    sums = {head.op.index: head for head in scene.heads if head.reduction == "sum"}
+    graph = scene.graph
+    waiting = [0] if len(graph) else []
     while waiting:
-        op = scene.graph.ops[waiting.pop()]
-        if op.index in sums or op.kind == "Sum":
-            return True
+        op = graph.ops[waiting.pop()]
+        if op.index in sums:
+            output = sums[op.index].output
+            return len(output) if output is not None and output.ndim else 0
+        if op.kind == "Sum":
+            shape = op.saved("self_sym_sizes") or ()
+            behind = graph.inputs(op)
+            shape = shape or (behind[0].shape if behind else ()) or ()
+            return int(shape[0]) if shape else 0
         if op.kind in {"Add", "Sub", "Neg"}:
             waiting += [index for index in op.inputs if index is not None]
-    return False
+    return 0
 
 
 def evaluation(

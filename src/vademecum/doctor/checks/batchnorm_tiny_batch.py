@@ -28,6 +28,9 @@ from ..record import Scene
 TINY, SMALL = 4, 16
 """Numbers a channel up to which the statistics mean nothing, and below which they are rough."""
 
+USUAL = 0.5
+"""Share of the looks so far that a small batch must be, to be no exception."""
+
 KINDS = {"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"}
 
 LAYERS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -50,7 +53,6 @@ def batchnorm_tiny_batch(scene: Scene) -> Iterator[Finding]:
         count = given.numel() // max(given.shape[1], 1)
         if count >= SMALL or given.shape[1] not in sizes:
             continue
-        file, line = op.site
         where = next(
             (
                 scene.record.names.get(id(i.variable), "")
@@ -59,6 +61,10 @@ def batchnorm_tiny_batch(scene: Scene) -> Iterator[Finding]:
             ),
             "",
         ).rpartition(".")[0]
+        confirmed = scene.record.count["batchnorm-tiny-batch", where] + 1
+        if confirmed < USUAL * scene.record.looked:
+            continue  # the last batch of an epoch may be small
+        file, line = op.site
         yield Finding(
             "batchnorm-tiny-batch", "warning" if count <= TINY else "note",
             f"Batch normalization takes the mean and variance of each channel over {count} numbers "

@@ -39,19 +39,19 @@ def loss_reduction_sum(record: Record) -> Iterator[Finding]:
     Raises:
         NotCheckedError: no loss, or no batch, was seen.
     """
-    if not record.looks or not record.losses:
+    if not record.losses or not record.looked:
         raise NotCheckedError("no loss was seen")
-    look, base, first = record.looks[0], guess(record), record.losses[0][1]
-    per_example = first / max(look.examples, 1)
+    count, base, first = record.loop.summed, guess(record), record.losses[0][1]
+    per_example = first / max(count, 1)
     large = not base > 0 or per_example > NEAR * base
-    if record.loop.summed and look.examples >= EXAMPLES and large:
+    if count >= EXAMPLES and large:
         site = record.site("backward")
         yield Finding(
             "loss-reduction-sum", "warning",
-            f"The loss is summed over the {look.examples} examples of a batch: it begins at {first:.3g}, which is "
-            f"{per_example:.3g} an example, and its gradients are {look.examples} times those of a mean.",
-            cure=f"Take the mean, or divide the learning rate by {look.examples}.",
-            evidence={"examples": look.examples, "first_loss": first, "per_example": per_example},
+            f"The loss is summed over the {count} examples of a batch: it begins at {first:.3g}, which is "
+            f"{per_example:.3g} an example, and its gradients are {count} times those of a mean.",
+            cure=f"Take the mean, or divide the learning rate by {count}.",
+            evidence={"examples": count, "first_loss": first, "per_example": per_example},
             reference="goyal2017accurate", file=site.file, line=site.line,
             diff='- reduction="sum"\n+ reduction="mean"', step=0, symptom=True,
             disproof="The run is no better with the mean and the same rate.",

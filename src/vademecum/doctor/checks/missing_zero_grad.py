@@ -31,7 +31,7 @@ TIMES = 3
 
 
 def missing_zero_grad(record: Record) -> Iterator[Finding]:
-    """Look whether gradients that a step has used still stand when the next backward pass begins.
+    """Look whether gradients that a step has used still stand, never cleared, when the same optimizer steps again.
 
     Args:
         record: of the run so far.
@@ -42,17 +42,22 @@ def missing_zero_grad(record: Record) -> Iterator[Finding]:
     Raises:
         NotCheckedError: fewer looks than it takes.
     """
-    seen = [look for look in record.looks if look.step > 0 and not math.isnan(look.leftover)]
-    if len(seen) < TIMES:
+    seen = [look for look in record.looks if not math.isnan(look.leftover)]
+    if len(seen) <= TIMES:
         raise NotCheckedError(f"it takes {TIMES} looked-at steps after the first, and there were {len(seen)}")
-    if all(look.leftover > 0 for look in seen[:TIMES]):
+    for place in sorted({look.optimizer for look in seen}):
+        mine = [look.leftover for look in seen if look.optimizer == place][
+            1:
+        ]  # nothing can stand at the first
+        if len(mine) < TIMES or not all(left > 0 for left in mine[:TIMES]):
+            continue
         site = record.site("backward")
         yield Finding(
             "missing-zero-grad", "error",
             "The gradients of earlier steps are never cleared: at the start of a backward pass, after a step, they "
-            f"still have the norm {seen[0].leftover:.3g}, so every step follows the sum of all gradients so far.",
+            f"still have the norm {mine[0]:.3g}, so every step follows the sum of all gradients so far.",
             cure="Call optimizer.zero_grad() once for every optimizer.step(), before backward().",
-            evidence={"leftover_norm": seen[0].leftover, "steps": len(seen)}, reference="goodfellow2016deep",
+            evidence={"leftover_norm": mine[0], "steps": len(mine)}, reference="goodfellow2016deep",
             file=site.file, line=site.line, diff="+ optimizer.zero_grad()\n  loss.backward()", step=seen[0].step,
             disproof="The gradients are kept on purpose, as momentum.",
         )  # fmt: skip

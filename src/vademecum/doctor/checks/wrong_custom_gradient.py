@@ -58,19 +58,20 @@ def wrong_custom_gradient(scene: Scene) -> Iterator[Finding]:
     Raises:
         NotCheckedError: a function does not work in double precision.
     """
-    loop = scene.record.loop
+    loop, looked = scene.record.loop, scene.record.looked
+    loop.listening.close()
+    if looked > 1 + LOOKS:
+        return
     names = {op.kind: op for op in scene.graph if op.custom}
-    functions = {name: kind for kind in _functions() if (name := kind.__name__) in names}
-    if scene.record.looked == 1:
-        for kind in functions.values():
+    functions = [kind for kind in _functions() if kind.__name__ in names]
+    if looked == 1:
+        for kind in functions:
             loop.listening.enter_context(_listening(kind, partial(loop.heard.setdefault, kind)))
         return
-    loop.listening.close()
-    if scene.record.looked > 1 + LOOKS:
-        return
-    for name, kind in functions.items():
+    for kind in functions:
         if kind not in loop.heard:
             continue
+        name = kind.__name__
         try:
             off, right, got = _compare(kind, loop.heard[kind])
         except (RuntimeError, TypeError, ValueError, AttributeError) as error:
