@@ -40,11 +40,11 @@ def figure(inputs: Sequence[Tensor]) -> float:
     if x is None:
         return 0.0
     sample = strided(x, 256).double()
-    return float(sample @ _weights(sample.numel(), sample.device))
+    return float(sample @ incommensurable(sample.numel(), sample.device))
 
 
-def _weights(count: int, device: torch.device) -> Tensor:
-    """Fixed incommensurable weights: no use is made of any random stream."""
+def incommensurable(count: int, device: torch.device) -> Tensor:
+    """(count,) fixed weights that make one figure of many values; no random stream is used."""
     return torch.sin(torch.arange(1, count + 1, dtype=torch.float64, device=device) * 1.618033988749895) + 1.5
 
 
@@ -60,7 +60,11 @@ def keep(seen: Seen, call: Call, target: Tensor | None, memory: int) -> None:
     if seen.full:
         return
     flat = x.detach().reshape(len(x), -1)
-    rows = flat.double() @ _weights(flat.shape[1], flat.device) if flat.shape[1] else flat.new_zeros(len(x))
+    rows = (
+        flat.double() @ incommensurable(flat.shape[1], flat.device)
+        if flat.shape[1]
+        else flat.new_zeros(len(x))
+    )
     step = max(1, -(-flat.shape[1] // ROWS))
     kept = flat[:, ::step].to("cpu", copy=True)
     y = None if target is None else target.detach().to("cpu", copy=True)

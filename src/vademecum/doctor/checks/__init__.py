@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterable
 
 from .._finding import Finding
 from ..record import Record, Scene
+from .batch_mixing import batch_mixing as batch_mixing
+from .batchnorm_stale_statistics import batchnorm_stale_statistics as batchnorm_stale_statistics
 from .broadcast_mismatch import broadcast_mismatch as broadcast_mismatch
 from .detached_part import detached_part as detached_part
+from .dropout_active_in_eval import dropout_active_in_eval as dropout_active_in_eval
 from .flipped_loss_sign import flipped_loss_sign as flipped_loss_sign
+from .input_ignored import input_ignored as input_ignored
 from .loss_detached import loss_detached as loss_detached
+from .missing_causal_mask import missing_causal_mask as missing_causal_mask
 from .missing_log_softmax import missing_log_softmax as missing_log_softmax
 from .missing_nonlinearity import missing_nonlinearity as missing_nonlinearity
 from .missing_output_activation import missing_output_activation as missing_output_activation
@@ -58,6 +63,12 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
     detached_part,
     symmetric_init,
     mse_on_classes,
+    # probes
+    batch_mixing,
+    missing_causal_mask,
+    input_ignored,
+    dropout_active_in_eval,
+    batchnorm_stale_statistics,
 )  # fmt: skip
 """Facts of events, optimizers and data, told at once."""
 
