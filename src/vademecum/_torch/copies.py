@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from .streams import same_streams
+from .trace import tensors
 
 
 @contextmanager
@@ -77,6 +78,9 @@ def bare_copy(model: nn.Module) -> nn.Module:
         for parameter in part.parameters(recurse=False):
             if parameter.grad is not None:
                 memo[id(parameter.grad)] = None
+        for held in tensors(dict(vars(part))):  # results that a forward pass has left in attributes
+            if held.grad_fn is not None:
+                memo[id(held)] = held.detach().clone()
     copy = deepcopy(model, memo)
     copy.zero_grad(set_to_none=True)
     return copy

@@ -27,6 +27,32 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "batchnorm-tiny-batch": frozenset({"run-failed"}),
     "labels-out-of-range": frozenset({"run-failed"}),
     "wrong-custom-gradient": frozenset({"lr-too-low", "exploding-gradient"}),
+    # graph
+    "redundant-softmax": frozenset({"vanishing-gradient", "lr-too-low"}),
+    "redundant-sigmoid": frozenset({"vanishing-gradient", "lr-too-low"}),
+    "missing-log-softmax": frozenset({"diverging-loss", "lr-too-high"}),
+    "missing-output-activation": frozenset({"non-finite", "dead-relu"}),
+    "wrong-softmax-dim": frozenset({"batch-mixing"}),
+    "single-logit-softmax": frozenset(
+        {"input-ignored", "constant-output", "vanishing-gradient", "wrong-softmax-dim"}
+    ),
+    "output-range": frozenset({"dead-relu", "saturated-activation", "vanishing-gradient"}),
+    "broadcast-mismatch": frozenset({"constant-output", "input-ignored", "labels-mismatched"}),
+    "nondifferentiable-output": frozenset({"loss-detached", "parameters-not-updated", "vanishing-gradient"}),
+    "loss-detached": frozenset({"detached-part", "parameters-not-updated", "missing-step"}),
+    "unregistered-layers": frozenset({"optimizer-wrong-parameters", "detached-part"}),
+    "flipped-loss-sign": frozenset(
+        {"diverging-loss", "lr-too-high", "exploding-gradient", "labels-mismatched"}
+    ),
+    "symmetric-init": frozenset(
+        {"input-ignored", "constant-output", "dead-relu", "poor-init", "vanishing-gradient"}
+    ),
+    # probes
+    "input-ignored": frozenset({"constant-output", "labels-mismatched", "vanishing-gradient"}),
+    "missing-causal-mask": frozenset({"overfitting"}),
+    "batchnorm-stale-statistics": frozenset({"overfitting"}),
+    "dead-relu": frozenset({"input-ignored"}),
+    "saturated-activation": frozenset({"input-ignored"}),
 }
 """rule -> rules that it explains, directly; what those explain follows."""
 

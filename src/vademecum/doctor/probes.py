@@ -14,7 +14,7 @@ from vademecum._torch.trace import tensors
 
 from .record import Kept, NotCheckedError, Record
 from .reruns import copied
-from .sketches import main_input
+from .sketches import incommensurable, main_input
 
 CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 5e-3}
 """Of the outputs' size: what sums in another order may change."""
@@ -43,14 +43,16 @@ class Subject:
         training: bool = False,
         grad: bool = False,
         watch: Callable[[nn.Module], Any] = lambda model: None,
+        seed: int = 0,
     ) -> Any:
         """Run the pass again on a fresh copy, with what is random drawn as in every other run.
 
         Args:
-            change: what becomes of each tensor that the model is given; the arguments' own order.
+            change: what becomes of each tensor that the model is given.
             training: whether the copy is in the modes of the kept pass, else as a whole in evaluation mode.
             grad: whether gradients are recorded.
             watch: given the copy before it runs, to put hooks of its own on it.
+            seed: of the streams from which the copy draws.
 
         Returns:
             What the model returned.
@@ -73,7 +75,7 @@ class Subject:
             watch(copy)
             arguments = _changed(copied([list(self.kept.args), dict(self.kept.kwargs)]), change)
             with torch.inference_mode(False), torch.set_grad_enabled(grad):
-                torch.manual_seed(0)
+                torch.manual_seed(seed)
                 try:
                     return copy(*arguments[0], **arguments[1])
                 except Exception as error:
@@ -141,6 +143,36 @@ def moved(before: Tensor, after: Tensor) -> Tensor:
 def tolerance(output: Tensor) -> float:
     """The relative change that a sum in another order may make."""
     return CLOSE.get(output.dtype, 1e-4)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What each module of a copy returned, in the order in which they ended: a figure for each leading index.
+
+    Attributes:
+        figures: (path, (n, ...) figures) of each call whose first floating result has the wanted leading sizes.
+    """
+
+    figures: list[tuple[str, Tensor]]
+
+    def attach(self, copy: nn.Module, sizes: tuple[int, ...]) -> None:
+        """Let the modules of a copy note their results; the copy is thrown away with the hooks."""
+        for path, part in copy.named_modules():
+
+            def note(module: nn.Module, args: Any, output: Any, *, path: str = path) -> None:
+                for out in outputs(output)[:1]:
+                    if tuple(out.shape[: len(sizes)]) == sizes:
+                        flat = out.double().reshape(*sizes, -1)
+                        self.figures.append((path, flat @ incommensurable(flat.shape[-1], flat.device)))
+
+            part.register_forward_hook(note)
+
+    def first(self, other: "Trace", differs: Callable[[Tensor, Tensor], bool]) -> str:
+        """Path of the first module, the innermost before those around it, whose figures differ; "" without one."""
+        for (path, mine), (_, its) in zip(self.figures, other.figures):
+            if differs(mine, its):
+                return path
+        return ""
 
 
 def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -94,6 +94,15 @@ def scores(graph: Graph, op: Op | None) -> bool:
     return weight(graph, op) is not None
 
 
+def raw_scores(graph: Graph, op: Op | None) -> Op | None:
+    """The layer whose scores an operation takes, through moves, clamps and small numbers added; None without one."""
+    passed = MOVES | CLAMPS | {"Add"}
+    while op is not None and not scores(graph, op):
+        behind = graph.inputs(op)
+        op = behind[0] if op.kind in passed and len(behind) == 1 else None
+    return op
+
+
 def value(scene: Scene, op: Op) -> Tensor | None:
     """What an operation computed, where the graph or the model's output holds it; without its gradient."""
     result = op.saved("result")

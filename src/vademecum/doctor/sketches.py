@@ -46,11 +46,11 @@ def figure(inputs: Sequence[Tensor]) -> float:
     if x is None:
         return 0.0
     sample = strided(x, 256).double()
-    return float(sample @ _weights(sample.numel(), sample.device))
+    return float(sample @ incommensurable(sample.numel(), sample.device))
 
 
-def _weights(count: int, device: torch.device) -> Tensor:
-    """Fixed incommensurable weights: no use is made of any random stream."""
+def incommensurable(count: int, device: torch.device) -> Tensor:
+    """(count,) fixed weights that make one figure of many values; no random stream is used."""
     return torch.sin(torch.arange(1, count + 1, dtype=torch.float64, device=device) * 1.618033988749895) + 1.5
 
 

@@ -163,11 +163,16 @@ def test_losses_of_two_phases_reach_both_parts():
 def crash(model, loss_of):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     doctor = watch(model, optimizer)
-    with pytest.raises(RuntimeError), doctor:
-        loss = loss_of(model(X))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+
+    def loop():
+        with doctor:
+            loss = loss_of(model(X))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        loop()
     return doctor.report().findings
 
 
@@ -186,18 +191,14 @@ def test_a_loss_without_a_graph_is_told_after_the_crash(loss, word):
 
 def test_the_reason_of_a_loss_without_a_graph():
     model = mlp().requires_grad_(False)
-    with pytest.raises(ValueError, match="."):
-        torch.optim.SGD([], lr=0.1)
     doctor = watch(model)
-    with pytest.raises(RuntimeError), doctor:
+    with pytest.raises(RuntimeError, match="does not require grad"), doctor:
         F.cross_entropy(model(X), Y).backward()
     assert "frozen" in doctor.report().findings[0].message
     model = mlp()
-    doctor = watch(model)
-    with pytest.raises(RuntimeError), doctor:
-        with torch.no_grad():
-            out = model(X)
-        F.cross_entropy(out, Y).backward()
+    doctor, silent = watch(model), torch.no_grad()(model.__call__)
+    with pytest.raises(RuntimeError, match="does not require grad"), doctor:
+        F.cross_entropy(silent(X), Y).backward()
     assert "no_grad" in doctor.report().findings[0].message
     model = Net(lambda h: h)
     model.head.register_forward_hook(lambda module, args, out: out.detach())

@@ -12,6 +12,8 @@ from ..record import Record, Scene
 from .adam_coupled_decay import adam_coupled_decay as adam_coupled_decay
 from .batchnorm_tiny_batch import batchnorm_tiny_batch as batchnorm_tiny_batch
 from .bias_before_norm import bias_before_norm as bias_before_norm
+from .batch_mixing import batch_mixing as batch_mixing
+from .batchnorm_stale_statistics import batchnorm_stale_statistics as batchnorm_stale_statistics
 from .broadcast_mismatch import broadcast_mismatch as broadcast_mismatch
 from .clip_too_small import clip_too_small as clip_too_small
 from .decay_on_norm import decay_on_norm as decay_on_norm
@@ -25,6 +27,11 @@ from .loss_reduction_sum import loss_reduction_sum as loss_reduction_sum
 from .lr_decays_too_fast import lr_decays_too_fast as lr_decays_too_fast
 from .lr_zero import lr_zero as lr_zero
 from .memory_growth import memory_growth as memory_growth
+from .dropout_active_in_eval import dropout_active_in_eval as dropout_active_in_eval
+from .flipped_loss_sign import flipped_loss_sign as flipped_loss_sign
+from .input_ignored import input_ignored as input_ignored
+from .loss_detached import loss_detached as loss_detached
+from .missing_causal_mask import missing_causal_mask as missing_causal_mask
 from .missing_log_softmax import missing_log_softmax as missing_log_softmax
 from .missing_nonlinearity import missing_nonlinearity as missing_nonlinearity
 from .missing_output_activation import missing_output_activation as missing_output_activation
@@ -104,6 +111,12 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
     detached_part,
     symmetric_init,
     mse_on_classes,
+    # probes
+    batch_mixing,
+    missing_causal_mask,
+    input_ignored,
+    dropout_active_in_eval,
+    batchnorm_stale_statistics,
 )  # fmt: skip
 """Facts of events, optimizers and data, told at once."""
 

@@ -44,8 +44,8 @@ def missing_nonlinearity(scene: Scene) -> Iterator[Finding]:
         scene: before a backward pass.
 
     Yields:
-        "warning" where it is in the body of a network, or the network has no nonlinearity at all; "note" where the
-        second layer is the last one of a network that has others.
+        "warning" where the network has no nonlinearity at all, or the two are in its body and widen; "note" where
+        they narrow, as a bottleneck does, or the second is the last layer of a network that has others.
     """
     graph = scene.graph
     pairs = [(op, below) for op in graph if (below := _below(graph, op)) is not None]
@@ -57,15 +57,16 @@ def missing_nonlinearity(scene: Scene) -> Iterator[Finding]:
     linear = _is_linear(graph)
     last = next((op for op in graph if weight(graph, op) is not None), None)
     for op, below in pairs:
-        (outer, inner), name = (weight(graph, op), weight(graph, below)), _name(scene, weight(graph, below))
+        outer, inner = weight(graph, op), weight(graph, below)
         if outer is None or inner is None:
             continue
-        file, line = op.site
+        (file, line), name = op.site, _name(scene, inner)
         whole = " The whole network is one linear map of its input." if linear else ""
+        wide = _middle(inner, below) >= max(_outer(outer, op), _inner(inner, below)) and op is not last
         yield Finding(
-            "missing-nonlinearity", "warning" if linear or op is not last else "note",
-            f"Nothing nonlinear stands between the layers {name} {tuple(inner.shape)} and {_name(scene, outer)} "
-            f"{tuple(outer.shape)}: together they are one linear layer.{whole}",
+            "missing-nonlinearity", "warning" if linear or wide else "note",
+            f"Nothing nonlinear stands between the layers {f'{name} {tuple(inner.shape)}'.lstrip()} and "
+            f"{f'{_name(scene, outer)} {tuple(outer.shape)}'.lstrip()}: together they are one linear layer.{whole}",
             cure="Put an activation such as ReLU between them, or make them one layer.", where=name,
             evidence={"width": float(inner.shape[0])}, reference=REFERENCE, file=file, line=line,
             disproof="The product of the two matrices is wanted, as in a factorization.",
@@ -91,9 +92,8 @@ def _below(graph: Graph, op: Op) -> Op | None:
         kernels = {tuple(w.shape[2:]) for w in (outer, inner) if w.ndim > 2}
         if any(len(set(kernel)) > 1 for kernel in kernels):
             return None  # one kernel in two factors
-    ends = (_outer(outer, op), _inner(inner, behind))
-    middle = inner.numel() // max(ends[1], 1)
-    return behind if middle >= min(ends[0], ends[1]) else None
+    narrow = _middle(inner, behind) < min(_outer(outer, op), _inner(inner, behind))
+    return None if narrow else behind
 
 
 def _carried(graph: Graph, op: Op) -> Op | None:
@@ -104,6 +104,11 @@ def _carried(graph: Graph, op: Op) -> Op | None:
             return None
         op = behind[0]
     return op if weight(graph, op) is not None else None
+
+
+def _middle(matrix: Tensor, op: Op) -> int:
+    """Features between two layers."""
+    return matrix.numel() // max(_inner(matrix, op), 1)
 
 
 def _outer(matrix: Tensor, op: Op) -> int:
@@ -148,4 +153,4 @@ def _is_linear(graph: Graph) -> bool:
 def _name(scene: Scene, matrix: Tensor | None) -> str:
     """Path of the layer that a weight belongs to."""
     name = scene.record.names.get(id(matrix), "")
-    return name.rpartition(".")[0] or name or "of no name"
+    return name.rpartition(".")[0] or name

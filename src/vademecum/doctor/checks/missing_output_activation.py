@@ -19,16 +19,26 @@ References:
 
 from collections.abc import Iterator
 
-from vademecum._torch.graph import Graph, Op
+from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, consumers, near, scores, through
+from ..reading import CLAMPS, consumers, near, raw_scores
 from ..record import Record, Scene
 
 REFERENCE = "goodfellow2016deep"
 
-CRASH = "all elements of input should be between 0 and 1"
-"""What torch says when a binary cross-entropy is given something else."""
+CRASHES = {
+    "all elements of input should be between 0 and 1": (
+        "The run ended in a binary cross-entropy that was given numbers outside 0 to 1: raw scores, or an activation "
+        "with another range.",
+        "The smallest and the largest output lie between 0 and 1.",
+    ),
+    "var has negative entry": (
+        "The run ended in a Gaussian likelihood that was given a negative variance: nothing keeps that output above 0.",
+        "The variance is positive by construction.",
+    ),
+}
+"""What torch says when a loss is given what is no probability or no variance, and what it means."""
 
 CURE = "Use binary_cross_entropy_with_logits (BCEWithLogitsLoss), or put a sigmoid behind the last layer."
 
@@ -43,30 +53,22 @@ def missing_output_activation(seen: Scene | Record) -> Iterator[Finding]:
         "error" where it is; "warning" where the scores are clamped into the range.
     """
     if isinstance(seen, Record):
-        if seen.failure is not None and CRASH in seen.failure[1]:
-            site = seen.failure[2]
-            yield Finding(
-                "missing-output-activation", "error",
-                "The run ended in a binary cross-entropy that was given numbers outside 0 to 1: raw scores, or an "
-                "activation with another range.",
-                cure=CURE, reference=REFERENCE, file=site.file, line=site.line, step=seen.steps,
-                disproof="The smallest and the largest output lie between 0 and 1.",
-            )  # fmt: skip
+        yield from _crashed(seen)
         return
     graph = seen.graph
     for op in near(graph):
         if op.kind != "BinaryCrossEntropy" and not (op.kind == "Log" and _meets_targets(graph, op)):
             continue
         source = graph.source(op)
-        raw = (
-            through(graph, source, CLAMPS | {"Add"})
-            if source is not None and source.kind != "Add"
-            else source
-        )
-        if raw is None or not scores(graph, raw) or _mixes(graph, raw):
+        raw = raw_scores(graph, source)
+        if raw is None or _mixes(graph, raw):
             continue
         file, line = op.site
-        clamped = " and cut off there, which leaves no gradient" if raw is not source else ""
+        clamped = (
+            " and cut off there, which leaves no gradient"
+            if source is not None and _clamped(graph, source)
+            else ""
+        )
         given = op.saved("self")
         low, high = float(given.min()), float(given.max())
         yield Finding(
@@ -77,6 +79,30 @@ def missing_output_activation(seen: Scene | Record) -> Iterator[Finding]:
             file=file, line=line, disproof="The layer's outputs are probabilities by construction.",
         )  # fmt: skip
         return
+
+
+def _crashed(record: Record) -> Iterator[Finding]:
+    """What the error that ended a run says."""
+    text = "" if record.failure is None else record.failure[1]
+    for part, (message, disproof) in CRASHES.items():
+        if record.failure is not None and part in text:
+            site, cure = record.failure[2], CURE
+            if "variance" in message:
+                cure = "Put softplus and a small number behind the variance's layer, or let it be a log-variance."
+            yield Finding(
+                "missing-output-activation", "error", message, cure=cure, reference=REFERENCE, file=site.file,
+                line=site.line, step=record.steps, disproof=disproof,
+            )  # fmt: skip
+
+
+def _clamped(graph: Graph, op: Op) -> bool:
+    """Whether a clamp stands between an operation and the scores that it takes."""
+    while op.kind not in CLAMPS:
+        behind = graph.inputs(op)
+        if op.kind not in MOVES | {"Add"} or len(behind) != 1:
+            return False
+        op = behind[0]
+    return True
 
 
 def _meets_targets(graph: Graph, op: Op) -> bool:
