@@ -103,6 +103,7 @@ class Look:
         spread: standard deviation of the output over the examples, over its root mean square.
         site: place in the record's lines of the line that called the backward pass.
         kept: share of values that the dropouts let through, multiplied over those between input and loss.
+        rank: effective rank of the last nonlinearity's values over the batch, nan where there is none.
     """
 
     step: int
@@ -127,6 +128,7 @@ class Look:
     spread: float = float("nan")
     site: int = -1
     kept: float = 1.0
+    rank: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ class Record:
         passes: every backward pass whose loss was read, by which the losses of a loop of several are kept apart.
         lines: the lines that called a backward pass, in the order in which they were met.
         depth: name of a parameter -> its place among the parameters, from the loss backward.
+        width: numbers an example at the narrowest place between two layers that all of the signal passes; 0 for none.
         seconds: of the run.
         spent: seconds of it that the doctor took.
     """
@@ -227,6 +230,7 @@ class Record:
     passes: list[Pass] = field(default_factory=list)
     lines: list[Site] = field(default_factory=list)
     depth: dict[str, int] = field(default_factory=dict)
+    width: int = 0
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""
@@ -242,6 +246,18 @@ class Record:
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that require a gradient."""
         return {name: p for name, p in self.parameters.items() if p.requires_grad}
+
+    def prefixed(self, model: str) -> None:
+        """Put a model's name before all names so far: a second model was met."""
+        for named in (self.parameters, self.start, self.depth):
+            _prefix(model, named)
+        self.names = {key: f"{model}.{name}" for key, name in self.names.items()}
+        self.reached = {f"{model}.{name}" for name in self.reached}
+        for look in self.looks:
+            for figures in (look.grad_norm, look.raw_norm, look.weight_norm, look.ratio):
+                _prefix(model, figures)
+            look.unchanged = tuple(f"{model}.{name}" for name in look.unchanged)
+            look.wiped = tuple(f"{model}.{name}" for name in look.wiped)
 
     def adopt(self, parameters: list[nn.Parameter]) -> None:
         """Name the tensors of an optimizer by their shapes, where the loop has no module to name them."""
@@ -312,3 +328,10 @@ class Scene:
                     seen.add(behind.index)
                     waiting.append(behind)
         return ""
+
+
+def _prefix(model: str, named: dict[str, Any]) -> None:
+    """Put a model's name before the names of a table, in place."""
+    values = {f"{model}.{name}": value for name, value in named.items()}
+    named.clear()
+    named.update(values)

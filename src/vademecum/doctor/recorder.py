@@ -14,10 +14,9 @@ from vademecum._torch.trace import tensors
 
 from . import sketches
 from ._finding import Finding
+from .closer import closer
 from .figures import Stat, strided
-from .fits import fit
 from .heads import heads
-from .masks import kept
 from .modes import mode_dependent
 from .record import Call, Evaluation, Look, NotCheckedError, Pass, Record, Scene, Site
 from .schedule import Schedule
@@ -101,10 +100,7 @@ class Recorder:
         name = name or _free(type(model).__name__.lower() if record.models else "model", record.models)
         record.models[name] = model
         if len(record.models) == 2:  # names so far had no prefix
-            first = next(iter(record.models))
-            record.parameters = {f"{first}.{key}": p for key, p in record.parameters.items()}
-            record.start = {f"{first}.{key}": p for key, p in record.start.items()}
-            record.names = {id(p): key for key, p in record.parameters.items()}
+            record.prefixed(next(iter(record.models)))
         prefix = f"{name}." if len(record.models) > 1 else ""
         for key, parameter in model.named_parameters():
             if isinstance(parameter, nn.parameter.UninitializedParameter) or id(parameter) in record.names:
@@ -189,7 +185,10 @@ class Recorder:
             return
         if record.lines[here].line:
             record.sites.setdefault("backward", record.lines[here])
-        look = self._look = Look(record.steps, backwards=self._backwards, site=here)
+        if self._look is None or not self._before:  # a closure's passes belong to the step that calls it
+            self._look = Look(record.steps)
+        look = self._look
+        look.backwards, look.site = self._backwards, here
         look.loss = float(loss) if loss.numel() == 1 else math.nan
         if self._stepped:
             look.leftover = self._leftover()
@@ -246,7 +245,7 @@ class Recorder:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
-        if look is not None and look.weight_norm:
+        if look is not None and self._before:
             after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
             moved = {name: after[name] - before for name, before in self._before.items()}
             size, change = sketches.norms(self._before), sketches.norms(moved)
@@ -325,9 +324,7 @@ class Recorder:
         if target is not None and target.numel():
             look.target = Stat.of(target)
         look.accuracy = sketches.accuracy(found, output)
-        look.fit = fit(found, output, target)
-        look.spread = sketches.spread(output)
-        look.kept = kept(graph)
+        closer(scene, look)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
