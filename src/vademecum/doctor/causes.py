@@ -87,7 +87,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
     },
     "lr-too-high": OUTCOMES | {"dead-relu", "input-ignored", "non-finite", "rank-collapse", "saturated-activation"},
     "weight-decay-too-large": OUTCOMES | {
-        "capacity-too-small", "dead-relu", "input-ignored", "lr-too-low", "rank-collapse", "vanishing-gradient",
+        "capacity-too-small", "dead-relu", "input-ignored", "lr-too-high", "lr-too-low", "rank-collapse",
+        "vanishing-gradient",
     },
     "dropout-too-strong": OUTCOMES | {"capacity-too-small", "input-ignored", "lr-too-low", "rank-collapse"},
     "dead-relu": OUTCOMES | {"input-ignored", "lr-too-low", "rank-collapse", "vanishing-gradient"},
