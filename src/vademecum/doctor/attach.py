@@ -60,12 +60,16 @@ def attached_to_all(recorder: Recorder) -> Iterator[None]:
     inside: list[nn.Module] = []
 
     def begins(module: nn.Module, args: tuple[Any, ...]) -> None:
+        if torch.compiler.is_compiling():  # inside a compiled model: the model itself was met outside
+            return
         if not recorder.busy and next(module.parameters(), None) is not None:
             if not inside:
                 recorder.forward_begins(module, args, _keywords())
             inside.append(module)
 
     def ends(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
         if not recorder.busy and inside and inside[-1] is module:
             inside.pop()
             if not inside:

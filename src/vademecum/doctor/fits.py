@@ -67,9 +67,19 @@ def fit(heads: Sequence[Head], output: Tensor | None, target: Tensor | None) -> 
         if head.kind in {"mse", "l1", "smooth_l1", "huber"}:
             y = head.target if head.target is not None else target
             guess = head.output if head.target is not None else output
-            if y is not None and guess is not None and guess.shape == y.shape:
+            if y is not None and guess is not None and guess.shape == y.shape and not _between(head):
                 return _numbers(head.kind, guess.detach(), y.detach())
     return Fit()
+
+
+def _between(head: Head) -> bool:
+    """Whether both sides of a difference are learned, as in a distance of two embeddings: neither is a target."""
+    if head.target is not None:
+        return head.target.requires_grad
+    node = head.op.node.next_functions[0][0]
+    while node is not None and len(node.next_functions) == 1:
+        node = node.next_functions[0][0]
+    return node is not None and sum(behind is not None for behind, _ in node.next_functions) > 1
 
 
 def _classes(head: Head) -> Fit:

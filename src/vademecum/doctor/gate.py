@@ -19,6 +19,15 @@ BETTER = 0.9
 SURE = 4.0
 """Standard errors by which the outputs must go with the targets, or the loss must have moved, to count as learning."""
 
+WORSE = 1.5
+"""Of the guess's loss: a run above it is bad even while its loss falls."""
+
+FALLS = 0.01
+"""Of the loss: by less than it from one quarter to the next, a loss does not fall."""
+
+RISEN = 1.25
+"""Of the best validation loss: the last three above it are overfitted, where the training loss is half of theirs."""
+
 GAINED = 0.02
 """Of the guess's loss: a smaller gain is no learning, however sure."""
 
@@ -28,8 +37,8 @@ class Gate:
     """Whether the outcome of a run is bad, and why.
 
     Attributes:
-        open: whether symptoms may be told.
-        why: one clause, such as "the loss 2.30 is no better than guessing (2.30)"; "" while it is shut.
+        open: whether symptoms may be told; an overfitted run has learned, so that it is left to the rule of that name.
+        why: one clause, such as "the loss 2.30 is no better than a constant guess (2.30)"; "" where all is well.
         kind: "not-finite", "constant", "not-learning", "diverging", "overfitting", or "".
         loss: the smoothed training loss at the end, averaged over examples where that is known; nan where unseen.
         guess: the loss of the best constant guess, nan where it is not known.
@@ -144,8 +153,13 @@ def _judge(record: Record, strand: Strand, several: bool) -> Gate:
     risen = min(finite) >= 0 and count >= 30 and last > 2 * max(best, 1e-12) and last > 1.2 * first
     if risen and (left > 1.2 if known else last > 3 * first):
         return replace(gate, open=True, why=f"the loss rose from {best:.4g} to {last:.4g}", kind="diverging")
-    if early or (falling and not record.finished) or _gains(seen, base, strand):
+    if early:
         return gate
+    if known and left > WORSE and not _mixed(strand, seen):
+        why = f"the loss {level:.4g} is worse than that of a constant guess ({base:.4g})"
+        return replace(gate, open=True, why=why, kind="not-learning")
+    if (falling and not record.finished) or _gains(seen, base, strand):
+        return _validation(record, gate)
     if known:
         fallen = last < BETTER * first and min(finite) > 0 and _mixed(strand, seen)
         if left > BETTER and not fallen:
@@ -217,12 +231,12 @@ def _moved(values: Sequence[float]) -> bool:
 
 
 def _falls(values: Sequence[float]) -> bool:
-    """Whether the last quarter is surely lower than the one before it."""
+    """Whether the last quarter is surely and visibly lower than the one before it."""
     size = len(values) // 4
     if size < 5:
         return True
     (before, a), (end, b) = _mean(values[-2 * size : -size]), _mean(values[-size:])
-    return before - end > 2 * math.hypot(a, b)
+    return before - end > max(2 * math.hypot(a, b), FALLS * abs(before))
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
@@ -235,13 +249,15 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 def _validation(record: Record, gate: Gate) -> Gate:
     """Judge by what was seen without gradients."""
     told = next((v for k, v in record.metrics.items() if "val" in k and "loss" in k), None)
-    seen = [v for _, v in told] if told else [e.loss for e in record.evaluations if math.isfinite(e.loss)]
+    begin = gate.strand.steps[0] if gate.strand is not None else 0
+    own = [e for e in record.evaluations if math.isfinite(e.loss) and e.step > begin]
+    seen = [v for step, v in told if step > begin] if told else [e.loss for e in own]
     if len(seen) < 4:
         return gate
     best, end = min(seen), median(seen[-3:])
-    if best > 0 and min(seen[-3:]) > 1.1 * best and gate.loss < 0.5 * end:
+    if best > 0 and min(seen[-3:]) > RISEN * best and gate.loss < 0.5 * end:
         why = f"the validation loss rose from {best:.4g} to {end:.4g} while the training loss fell to {gate.loss:.4g}"
-        return replace(gate, open=True, why=why, kind="overfitting")
+        return replace(gate, why=why, kind="overfitting")
     return gate
 
 

@@ -114,6 +114,7 @@ class Look:
         spread: standard deviation of the output over the examples, over its root mean square.
         site: place in the record's lines of the line that called the backward pass.
         kept: share of values that the dropouts let through, multiplied over those between input and loss.
+        rank: effective rank of the last nonlinearity's values over the batch, nan where there is none.
     """
 
     step: int
@@ -144,6 +145,7 @@ class Look:
     spread: float = float("nan")
     site: int = -1
     kept: float = 1.0
+    rank: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,7 @@ class Record:
         passes: every backward pass whose loss was read, by which the losses of a loop of several are kept apart.
         lines: the lines that called a backward pass, in the order in which they were met.
         depth: name of a parameter -> its place among the parameters, from the loss backward.
+        width: numbers an example at the narrowest place between two layers that all of the signal passes; 0 for none.
         seconds: of the run.
         spent: seconds of it that the doctor took.
         overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
@@ -277,6 +280,7 @@ class Record:
     passes: list[Pass] = field(default_factory=list)
     lines: list[Site] = field(default_factory=list)
     depth: dict[str, int] = field(default_factory=dict)
+    width: int = 0
 
     def site(self, name: str) -> Site:
         """A line of the user's code."""
@@ -298,6 +302,18 @@ class Record:
         start = self.start.get(name)
         now = None if start is None else strided(self.parameters[name], SAMPLE)
         return now is None or start is None or now.shape != start.shape or not torch.equal(now, start)
+
+    def prefixed(self, model: str) -> None:
+        """Put a model's name before all names so far: a second model was met."""
+        for named in (self.parameters, self.start, self.depth):
+            _prefix(model, named)
+        self.names = {key: f"{model}.{name}" for key, name in self.names.items()}
+        self.reached = {f"{model}.{name}" for name in self.reached}
+        for look in self.looks:
+            for figures in (look.grad_norm, look.raw_norm, look.weight_norm, look.ratio):
+                _prefix(model, figures)
+            look.unchanged = tuple(f"{model}.{name}" for name in look.unchanged)
+            look.wiped = tuple(f"{model}.{name}" for name in look.wiped)
 
     def stepped_by(self, optimizer: int) -> None:
         """Note which optimizer the backward passes since the last step were for."""
@@ -361,3 +377,10 @@ class Scene:
                     seen.add(behind.index)
                     waiting.append(behind)
         return ""
+
+
+def _prefix(model: str, named: dict[str, Any]) -> None:
+    """Put a model's name before the names of a table, in place."""
+    values = {f"{model}.{name}": value for name, value in named.items()}
+    named.clear()
+    named.update(values)

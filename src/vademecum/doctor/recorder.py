@@ -16,11 +16,10 @@ from vademecum._torch.trace import tensors
 
 from . import intake, nonfinite, reruns, sketches
 from ._finding import Finding
-from .figures import SAMPLE, Stat, strided
-from .fits import fit
+from .closer import closer
+from .figures import SAMPLE, strided
 from .heads import heads
 from .loop import UNSTEPPED, idle_optimizers, schedulers
-from .masks import kept
 from .modes import mode_dependent
 from .naming import attributes, free, version, within
 from .record import Call, Look, NotCheckedError, Pass, Record, Scene, Site
@@ -110,11 +109,7 @@ class Recorder:
         name = name or free(type(model).__name__.lower() if record.models else "model", record.models)
         record.models[name] = model
         if len(record.models) == 2:  # names so far had no prefix
-            first = next(iter(record.models))
-            record.parameters = {f"{first}.{key}": p for key, p in record.parameters.items()}
-            record.start = {f"{first}.{key}": p for key, p in record.start.items()}
-            record.names = {id(p): key for key, p in record.parameters.items()}
-            record.reached = {f"{first}.{key}" for key in record.reached}
+            record.prefixed(next(iter(record.models)))
         prefix = f"{name}." if len(record.models) > 1 else ""
         for key, parameter in model.named_parameters():
             if isinstance(parameter, nn.parameter.UninitializedParameter) or id(parameter) in record.names:
@@ -216,7 +211,10 @@ class Recorder:
         if record.lines[here].line:
             record.sites.setdefault("backward", record.lines[here])
         before, left = self._look, sketches.norms(self._gradients())
-        look = self._look = Look(record.steps, backwards=self._backwards, site=here)
+        if before is None or not self._before:  # a closure's passes belong to the step that calls it
+            self._look = Look(record.steps)
+        look = self._look
+        look.backwards, look.site = self._backwards, here
         look.loss = float(loss) if loss.numel() == 1 else math.nan
         for name in record.parameters:
             self._left[name] = min(self._left.get(name, math.inf), left.get(name, 0.0))
@@ -291,10 +289,9 @@ class Recorder:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
-            place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
             record.loop.rate(place, record.steps, rates)
         record.loop.step_ends(self._own_time())
-        if look is not None and look.weight_norm:
+        if look is not None and self._before:
             after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
             moved = {name: after[name] - before for name, before in self._before.items()}
             size, change = sketches.norms(self._before), sketches.norms(moved)
@@ -401,11 +398,9 @@ class Recorder:
             look.target = Stat.of(target)
             reruns.keep_target(record, self._calls, target)
         look.accuracy = sketches.accuracy(found, output)
+        closer(scene, look)
         look.entry, look.hits = intake.entry(scene), intake.hits(scene)
         look.own_loss = intake.own_loss(scene)
-        look.fit = fit(found, output, target)
-        look.spread = sketches.spread(output)
-        look.kept = kept(graph)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")

@@ -86,7 +86,7 @@ def _columns(x: Tensor) -> Tensor:
 def _rows(x: Tensor) -> Tensor:
     """(B,) a figure for the content of each row."""
     columns = _columns(x).double()
-    return columns @ _weights(columns.shape[1], columns.device)
+    return columns @ incommensurable(columns.shape[1], columns.device)
 
 
 def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool]:
@@ -177,7 +177,10 @@ def activations(scene: Scene) -> tuple[Activation, ...]:
     graph, found = scene.graph, []
     weighted = [op.index for op in graph if op.kind in WEIGHTED]
     first = min(weighted, default=len(graph))
-    gates = {index for op in graph if op.kind in {"Mul", "Lerp"} for index in op.inputs}
+    both = [
+        op for op in graph if op.kind == "Mul" and None not in op.inputs
+    ]  # a mask of a dropout has no graph
+    gates = {index for op in both if op.inputs[0] != op.inputs[1] for index in op.inputs}
     for op in graph:
         kind = NONLINEAR.get(op.kind)
         if kind is not None:
@@ -284,16 +287,6 @@ def scale(loss: Tensor) -> float:
         return 1.0
     value = float(factor)
     return value if value >= SCALED and math.log2(value).is_integer() else 1.0
-
-
-def spread(output: Tensor | None) -> float:
-    """How much an output differs between examples: its standard deviation over its root mean square."""
-    if output is None or not output.is_floating_point() or output.ndim < 2 or len(output) < 4:
-        return math.nan
-    values = output.detach().reshape(len(output), -1)
-    values = values[:, :: max(1, -(-values.numel() // 65536))].float()
-    size = values.square().mean().sqrt()
-    return float(values.std(0, correction=0).square().mean().sqrt() / size.clamp_min(1e-30))
 
 
 def norms(named: Mapping[str, Tensor | None]) -> dict[str, float]:

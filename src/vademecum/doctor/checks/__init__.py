@@ -57,6 +57,23 @@ from .unregistered_layers import unregistered_layers as unregistered_layers
 from .wrong_custom_gradient import wrong_custom_gradient as wrong_custom_gradient
 from .wrong_softmax_dim import wrong_softmax_dim as wrong_softmax_dim
 from .zero_grad_before_step import zero_grad_before_step as zero_grad_before_step
+from .batch_noise import batch_noise as batch_noise
+from .capacity_too_small import capacity_too_small as capacity_too_small
+from .constant_output import constant_output as constant_output
+from .dead_relu import dead_relu as dead_relu
+from .dropout_too_strong import dropout_too_strong as dropout_too_strong
+from .exploding_gradient import exploding_gradient as exploding_gradient
+from .lr_too_high import lr_too_high as lr_too_high
+from .lr_too_low import lr_too_low as lr_too_low
+from .missing_zero_grad import missing_zero_grad as missing_zero_grad
+from .not_learning import not_learning as not_learning
+from .overfitting import overfitting as overfitting
+from .poor_init import poor_init as poor_init
+from .rank_collapse import rank_collapse as rank_collapse
+from .redundant_softmax import redundant_softmax as redundant_softmax
+from .saturated_activation import saturated_activation as saturated_activation
+from .vanishing_gradient import vanishing_gradient as vanishing_gradient
+from .weight_decay_too_large import weight_decay_too_large as weight_decay_too_large
 
 SceneCheck = Callable[[Scene], Iterable[Finding]]
 RecordCheck = Callable[[Record], Iterable[Finding]]
@@ -117,6 +134,18 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
     input_ignored,
     dropout_active_in_eval,
     batchnorm_stale_statistics,
+    # symptoms so plain that they are told of a run that has learned a little; each asks the gate itself
+    batch_noise,
+    capacity_too_small,
+    dead_relu,
+    dropout_too_strong,
+    exploding_gradient,
+    lr_too_high,
+    lr_too_low,
+    overfitting,
+    poor_init,
+    saturated_activation,
+    weight_decay_too_large,
 )  # fmt: skip
 """Facts of events, optimizers and data, told at once."""
 
@@ -124,5 +153,9 @@ OF_A_BAD_OUTCOME: tuple[RecordCheck, ...] = (
     # symptoms
     loss_reduction_sum,
     momentum_too_high,
+    vanishing_gradient,
+    rank_collapse,
+    constant_output,
+    not_learning,
 )  # fmt: skip
 """Symptoms, told only while the outcome gate is open."""
