@@ -17,7 +17,7 @@ from vademecum._torch.trace import tensors
 from . import intake, nonfinite, reruns, sketches
 from ._finding import Finding
 from .closer import closer
-from .figures import SAMPLE, strided
+from .figures import SAMPLE, Stat, strided
 from .heads import heads
 from .loop import UNSTEPPED, idle_optimizers, schedulers
 from .modes import mode_dependent
@@ -211,9 +211,8 @@ class Recorder:
         if record.lines[here].line:
             record.sites.setdefault("backward", record.lines[here])
         before, left = self._look, sketches.norms(self._gradients())
-        if before is None or not self._before:  # a closure's passes belong to the step that calls it
-            self._look = Look(record.steps)
-        look = self._look
+        # a closure's passes belong to the step that calls it
+        look = self._look = before if before is not None and self._before else Look(record.steps)
         look.backwards, look.site = self._backwards, here
         look.loss = float(loss) if loss.numel() == 1 else math.nan
         for name in record.parameters:
