@@ -47,11 +47,9 @@ def _rank(graph: Graph) -> float:
         value = op.saved("result") if seen and op.kind in {"Relu", "Tanh", "Sigmoid", "Elu", "Selu"} else None
         if value is not None and value.ndim == 2 and len(value) >= 8:
             rows = value.detach()[:64, :256].float()
+            if not bool(rows.isfinite().all()):
+                return math.nan
             share = torch.linalg.svdvals(rows - rows.mean(0)).square()
             share = share / share.sum().clamp_min(1e-30)
-            return (
-                float(torch.exp(-torch.xlogy(share, share).sum()))
-                if bool(share.isfinite().all())
-                else math.nan
-            )
+            return float(torch.exp(-torch.xlogy(share, share).sum()))
     return math.nan
