@@ -76,3 +76,19 @@ def test_names_that_run_in_circles():
 def test_ids_are_unique_and_in_kebab_case():
     assert len(set(STATIC_RULES)) == len(STATIC_RULES) >= 20
     assert all(rule == rule.lower() and "_" not in rule for rule in STATIC_RULES)
+
+
+@pytest.mark.parametrize("terms", [900, 5000])
+def test_an_expression_too_deep_to_follow_is_said(terms):
+    long = "-".join(["a"] * terms)
+    text = (
+        f"import torch\nx = torch.relu({long})\nfor y in x:\n    loss = -({long})\n    ({long}).backward()\n"
+    )
+    with pytest.raises(InputError, match="nested too deeply"):
+        static_check(text, file="made.py")
+
+
+def test_a_fault_is_told_once_however_often_its_result_is_used():
+    text = "import torch.nn.functional as F\nfrom torch import nn\nnet = nn.Sequential(nn.Linear(4, 3), nn.Softmax(1))\n"
+    text += "a = F.cross_entropy(net(x), y)\nb = F.cross_entropy(net(u), v)\n"
+    assert [(f.rule, f.line) for f in static_check(text)] == [("redundant-softmax", 3)]

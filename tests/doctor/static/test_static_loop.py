@@ -396,6 +396,10 @@ def accuracy(net, loader):
             "X = PCA(4).fit_transform(X)\nfor tr, va in KFold(5).split(X):\n    fit(X[tr])\n",
             "for tr, va in KFold(5).split(X):\n    fit(PCA(4).fit_transform(X[tr]))\n",
         ),
+        (
+            "P = PCA(9)\nX_train = P.fit_transform(X_train)\nX_test = PCA(9).fit_transform(X_test)\n",
+            "shown = PCA(2).fit_transform(test_embeddings)\n",
+        ),
     ],
     "train-val-overlap": [
         (

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from ..._core.errors import InputError
 from .._finding import Finding
-from ._program import Program, read
+from ._program import Program, read, too_deep
 from .activations import (
     missing_log_softmax,
     missing_output_activation,
@@ -93,8 +93,16 @@ def static(*paths: str | Path) -> list[Finding]:
 
 
 def _look(program: Program) -> list[Finding]:
-    found = [finding for rule in _RULES for finding in rule(program)]
-    return sorted(found, key=lambda finding: (_GRAVITY[finding.severity], finding.file, finding.line))
+    """What the rules find; a rule speaks once of a line."""
+    found: dict[tuple[str, str, int], Finding] = {}
+    try:
+        for finding in (finding for rule in _RULES for finding in rule(program)):
+            found.setdefault((finding.rule, finding.file, finding.line), finding)
+    except RecursionError:
+        raise too_deep(", ".join(sorted(program.files.values()))) from None
+    return sorted(
+        found.values(), key=lambda finding: (_GRAVITY[finding.severity], finding.file, finding.line)
+    )
 
 
 def _text(path: Path) -> str:

@@ -28,40 +28,14 @@ from ._trace import (
     returned,
 )
 
-_VIEWS = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "unflatten",
-        "squeeze",
-        "unsqueeze",
-        "transpose",
-        "permute",
-        "contiguous",
-        "mT",
-        "T",
-        "t",
-        "expand",
-        "movedim",
-    ]
-)
-_SAME = frozenset(
-    [
-        "float",
-        "double",
-        "half",
-        "to",
-        "cuda",
-        "cpu",
-        "type_as",
-        "bfloat16",
-        "clone",
-        "clamp",
-        "clip",
-        "clamp_min",
-    ]
-)
+_VIEWS = frozenset((
+    "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "permute", "contiguous",
+    "mT", "T", "t", "expand", "movedim",
+))  # fmt: skip
+_SAME = frozenset((
+    "float", "double", "half", "to", "cuda", "cpu", "type_as", "bfloat16", "clone", "clamp", "clip",
+    "clamp_min",
+))  # fmt: skip
 _LINEAR = frozenset(["Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"])
 _HANDS_ON = frozenset(("Flatten", "Unflatten", "Identity"))
 _SQUASH = {

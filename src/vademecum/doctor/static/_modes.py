@@ -23,12 +23,8 @@ from ._trace import class_named, function_named, origin, origins
 _LAYERS = ("Dropout", "BatchNorm", "AlphaDropout", "FeatureAlphaDropout", "SyncBatchNorm", "RReLU")
 _WITH_DROPOUT = frozenset(["Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"])
 _LIBRARIES = (
-    "torchvision.models",
-    "timm.",
-    "transformers.",
-    "segmentation_models_pytorch",
-    "efficientnet_pytorch",
-)
+    "torchvision.models", "timm.", "transformers.", "segmentation_models_pytorch", "efficientnet_pytorch",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -208,13 +204,8 @@ def _call(
         yield Event("eval", origin(program, receiver(call)), call)
     elif name == "train" and not dotted(program, receiver(call)):
         mode = keyword(call, "mode", place=0)
-        kind = (
-            "train"
-            if mode is None or constant(mode) is True
-            else "eval"
-            if constant(mode) is False
-            else "unknown"
-        )
+        value = mode is None or constant(mode)
+        kind = "train" if value is True else "eval" if value is False else "unknown"
         yield Event(kind, origin(program, receiver(call)), call)
 
 
@@ -245,8 +236,9 @@ def has_modes(program: Program, network: object, seen: tuple[ast.AST, ...] = ())
             return True
         if isinstance(node, ast.Name) and named is None and isinstance(node.ctx, ast.Load):
             made_by = origin(program, node)
-            fresh = isinstance(made_by, ast.AST) and made_by not in seen and made_by is not network
-            if fresh and has_modes(program, made_by, (*seen, made_by)):
+            if isinstance(made_by, str) or made_by is network or made_by in seen:
+                continue
+            if has_modes(program, made_by, (*seen, made_by)):
                 return True
     return False
 
@@ -259,7 +251,7 @@ def _has_mode(program: Program, node: ast.AST) -> bool:
         return True
     rate = keyword(node, "dropout")
     if name in _WITH_DROPOUT:
-        return constant(rate) not in {0} or rate is None
+        return constant(rate) != 0
     if name in {"LSTM", "GRU", "RNN", "MultiheadAttention"} and rate is not None:
-        return constant(rate) not in {0}
+        return constant(rate) != 0
     return dotted(program, node.func).startswith(_LIBRARIES)

@@ -64,7 +64,7 @@ def read(texts: Mapping[str, str]) -> Program:
     """Read files as one program.
 
     Args:
-        texts: name of a file -> its text, Python, else an `InputError`; a notebook's magic commands count as empty lines.
+        texts: name of a file -> its text, Python, else an `InputError`; a notebook's magic commands are empty.
 
     Returns:
         The program.
@@ -111,10 +111,20 @@ def _parse(text: str, file: str) -> ast.Module:
             raise _unreadable(error, file) from None
     except ValueError as error:
         raise InputError(f"{file or 'the text'} must be a Python program: {error}.") from None
+    except RecursionError:
+        raise too_deep(file) from None
     try:
         return ast.parse(plain)
     except SyntaxError as error:
         raise _unreadable(error, file) from None
+
+
+def too_deep(file: str) -> InputError:
+    """What is said of a program that nests deeper than can be followed."""
+    return InputError(
+        f"an expression must be one that can be followed: {file or 'the text'} has one that is nested too deeply; "
+        "break it up, or leave a generated file out."
+    )
 
 
 def _unreadable(error: SyntaxError, file: str) -> InputError:

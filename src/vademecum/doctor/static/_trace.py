@@ -23,33 +23,14 @@ from ._program import (
     tree_of,
 )
 
-_SAME_MODEL = frozenset(
-    [
-        "to",
-        "cuda",
-        "cpu",
-        "double",
-        "float",
-        "half",
-        "bfloat16",
-        "train",
-        "eval",
-        "requires_grad_",
-        "compile",
-        "apply",
-        "share_memory",
-        "type",
-    ]
-)
-_WRAPPERS = frozenset(
-    [
-        "torch.compile",
-        "torch.nn.DataParallel",
-        "torch.nn.parallel.DistributedDataParallel",
-        "torch.jit.script",
-        "copy.copy",
-    ]
-)
+_SAME_MODEL = frozenset((
+    "to", "cuda", "cpu", "double", "float", "half", "bfloat16", "train", "eval", "requires_grad_", "compile",
+    "apply", "share_memory", "type",
+))  # fmt: skip
+_WRAPPERS = frozenset((
+    "torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel", "torch.jit.script",
+    "copy.copy",
+))  # fmt: skip
 _PREPARES = frozenset(("prepare", "setup", "setup_module", "setup_dataloaders", "prepare_model"))
 
 
@@ -340,11 +321,6 @@ def returned(program: Program, function: Function) -> list[ast.expr | None]:
         node.value for node in ast.walk(function)
         if isinstance(node, ast.Return) and function_of(program, node) is function
     ]  # fmt: skip
-
-
-def makers(program: Program, node: ast.expr | None) -> set[str]:
-    """Full names of what made a value, such as ``{"torch.optim.SGD"}``; "" in it for classes of the program."""
-    return {dotted(program, call.func) for call in made(program, node)}
 
 
 def origin(program: Program, node: ast.expr) -> ast.expr | str:

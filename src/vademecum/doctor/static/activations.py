@@ -77,15 +77,14 @@ def missing_output_activation(program: Program) -> Iterator[Finding]:
 
 def wrong_softmax_dim(program: Program) -> Iterator[Finding]:
     """A softmax over the examples of a batch, just before the loss."""
+    told: set[ast.AST] = set()
     for loss in losses(program):
         out = flow(program, loss.input)
-        if (
-            out is None
-            or out.kind not in {"softmax", "log_softmax"}
-            or out.dim != 0
-            or loss.kind == "cross_entropy"
-        ):
+        if out is None or out.kind not in {"softmax", "log_softmax"} or out.dim != 0 or out.node in told:
             continue
+        if loss.kind == "cross_entropy":
+            continue  # it takes the softmax again, which is the graver fault
+        told.add(out.node)
         old = keyword(out.node, "dim", place=_dim_place(program, out.node))
         yield finding(
             program, out.node, "wrong-softmax-dim", "warning",
@@ -101,7 +100,7 @@ def single_logit_softmax(program: Program) -> Iterator[Finding]:
     """A softmax over an axis with one entry, whose result is 1 whatever comes in."""
     before = {loss.call: flow(program, loss.input) for loss in losses(program)}
     at_loss = {out.node for out in before.values() if out is not None}
-    told = set()
+    told: set[ast.AST] = set()
     for call in (node for node in program.nodes if isinstance(node, ast.Call)):
         out = _softmaxed(program, call)
         if out is None or out.width != 1 or out.kind not in {"softmax", "log_softmax"} or out.node in told:
@@ -113,7 +112,8 @@ def single_logit_softmax(program: Program) -> Iterator[Finding]:
             )
     for loss in (loss for loss in losses(program) if loss.kind == "cross_entropy"):
         out = before[loss.call]
-        if out is not None and out.kind == "linear" and out.width == 1:
+        if out is not None and out.kind == "linear" and out.width == 1 and out.node not in told:
+            told.add(out.node)
             yield _single(program, loss.call, "warning", f"The softmax inside {loss.name}", "log_softmax")
 
 

@@ -15,6 +15,7 @@ from ._program import (
     keyword,
     method,
     open_ended,
+    receiver,
     statement_of,
     text,
 )
@@ -22,18 +23,10 @@ from ._say import finding
 from ._trace import bases, class_named, made, reaching
 from .leaks import copied_before_split
 
-_SHUFFLED = frozenset(
-    [
-        "random_split",
-        "train_test_split",
-        "randperm",
-        "permutation",
-        "shuffle",
-        "sample",
-        "KFold",
-        "StratifiedKFold",
-    ]
-)
+_SHUFFLED = frozenset((
+    "random_split", "train_test_split", "randperm", "permutation", "shuffle", "sample", "KFold",
+    "StratifiedKFold",
+))  # fmt: skip
 _FIGURE = re.compile(
     r"^(?:val|valid|validation|test)_(?:acc|accuracy|loss|f1|r2|score|auc|mse|rmse|mae|error|pred|preds|logits|out|outputs)$",
     re.IGNORECASE,
@@ -106,7 +99,7 @@ def _same_loader(program: Program) -> Iterator[Finding]:
 def _same_set(program: Program) -> Iterator[Finding]:
     for call in (node for node in program.nodes if isinstance(node, ast.Call)):
         train, val = keyword(call, "train_dataset"), keyword(call, "eval_dataset")
-        if method(call) == "fit":
+        if method(call) == "fit" and _is_trainer(program, receiver(call)):
             train = keyword(call, "train_dataloaders", "train_dataloader", place=1)
             val = keyword(call, "val_dataloaders", "val_dataloader", place=2)
         if (
@@ -117,7 +110,8 @@ def _same_set(program: Program) -> Iterator[Finding]:
             yield _overlap(program, val, f"{text(call.func)} is given {text(val)} to train and to validate on",
                            "Give it a set of its own to validate on.")  # fmt: skip
         data = _named(program, call)
-        if held_out(data) and constant(keyword(call, "train")) is True and "download" in text(call):
+        torchvision = dotted(program, call.func).startswith("torchvision.datasets.")
+        if torchvision and held_out(data) and constant(keyword(call, "train")) is True:
             used = [
                 n
                 for n in program.nodes
@@ -126,6 +120,10 @@ def _same_set(program: Program) -> Iterator[Finding]:
             if not any(_splits(program, node) for node in used):
                 yield _overlap(program, call, f"{data} is made with train=True",
                                "Make it with train=False.", (keyword(call, "train") or call, "False"))  # fmt: skip
+
+
+def _is_trainer(program: Program, node: ast.expr) -> bool:
+    return any(dotted(program, maker.func).endswith(".Trainer") for maker in made(program, node))
 
 
 def _splits(program: Program, node: ast.AST) -> bool:

@@ -53,15 +53,16 @@ def _not_shifted(program: Program) -> Iterator[Finding]:
         if loss.kind != "cross_entropy" or loss.target is None:
             continue
         target, given = _root(loss.target), _fed(program, loss.input)
-        if isinstance(target, ast.Name) and given is not None and target.id == given.id:
-            if set(reaching(program, target)) == set(reaching(program, given)):  # noqa: SIM102
-                yield finding(
-                    program, loss.call, "label-shift", "warning",
-                    f"`{target.id}` is what the network reads and what it is to give: behind a causal mask each "
-                    "position sees its own answer.",
-                    cure=f"Predict the next token: read {target.id}[:, :-1], and compare with {target.id}[:, 1:].",
-                    disproof="The network shifts its input itself.",
-                )  # fmt: skip
+        if not isinstance(target, ast.Name) or given is None or target.id != given.id:
+            continue
+        if set(reaching(program, target)) == set(reaching(program, given)):
+            yield finding(
+                program, loss.call, "label-shift", "warning",
+                f"`{target.id}` is what the network reads and what it is to give: behind a causal mask each "
+                "position sees its own answer.",
+                cure=f"Predict the next token: read {target.id}[:, :-1], and compare with {target.id}[:, 1:].",
+                disproof="The network shifts its input itself.",
+            )  # fmt: skip
 
 
 def _root(node: ast.expr) -> ast.expr:

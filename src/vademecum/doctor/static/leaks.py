@@ -9,66 +9,21 @@ from ._program import Program, calls, dotted, keyword, method, receiver, stateme
 from ._say import finding
 from ._trace import made, reaching
 
-_FITTED = frozenset(
-    [
-        "StandardScaler",
-        "MinMaxScaler",
-        "MaxAbsScaler",
-        "RobustScaler",
-        "PowerTransformer",
-        "QuantileTransformer",
-        "PCA",
-        "KernelPCA",
-        "TruncatedSVD",
-        "NMF",
-        "FastICA",
-        "FactorAnalysis",
-        "SelectKBest",
-        "SelectPercentile",
-        "SelectFromModel",
-        "SelectFpr",
-        "RFE",
-        "RFECV",
-        "SimpleImputer",
-        "KNNImputer",
-        "IterativeImputer",
-        "LinearDiscriminantAnalysis",
-        "IncrementalPCA",
-        "SparsePCA",
-        "KBinsDiscretizer",
-        "TargetEncoder",
-    ]
-)
-_OVERSAMPLES = frozenset(
-    [
-        "SMOTE",
-        "RandomOverSampler",
-        "ADASYN",
-        "BorderlineSMOTE",
-        "SVMSMOTE",
-        "SMOTEENN",
-        "SMOTETomek",
-        "SMOTENC",
-    ]
-)
+_FITTED = frozenset((
+    "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PowerTransformer", "QuantileTransformer",
+    "PCA", "KernelPCA", "TruncatedSVD", "NMF", "FastICA", "FactorAnalysis", "SelectKBest", "SelectPercentile",
+    "SelectFromModel", "SelectFpr", "RFE", "RFECV", "SimpleImputer", "KNNImputer", "IterativeImputer",
+    "LinearDiscriminantAnalysis", "IncrementalPCA", "SparsePCA", "KBinsDiscretizer", "TargetEncoder",
+))  # fmt: skip
+_MAPS = frozenset(("PCA", "KernelPCA", "TruncatedSVD", "NMF", "FastICA", "FactorAnalysis", "SparsePCA"))
+_OVERSAMPLES = frozenset((
+    "SMOTE", "RandomOverSampler", "ADASYN", "BorderlineSMOTE", "SVMSMOTE", "SMOTEENN", "SMOTETomek", "SMOTENC",
+))  # fmt: skip
 _JOINS = frozenset(["concatenate", "vstack", "hstack", "cat", "concat", "r_", "append"])
-_CASTS = frozenset(
-    [
-        "tensor",
-        "as_tensor",
-        "from_numpy",
-        "array",
-        "asarray",
-        "astype",
-        "float",
-        "TensorDataset",
-        "transform",
-        "fit_transform",
-        "fit_resample",
-        "to",
-        "numpy",
-    ]
-)
+_CASTS = frozenset((
+    "tensor", "as_tensor", "from_numpy", "array", "asarray", "astype", "float", "TensorDataset", "transform",
+    "fit_transform", "fit_resample", "to", "numpy",
+))  # fmt: skip
 
 
 def leaky_preprocessing(program: Program) -> Iterator[Finding]:
@@ -83,6 +38,8 @@ def leaky_preprocessing(program: Program) -> Iterator[Finding]:
         inner = [n for n in ast.walk(data) if isinstance(n, ast.Name)]
         kept = next((n.id for n in inner if held_out(n.id)), None)
         what = ""
+        if kept is not None and name in _MAPS and not _also_on_train(program, name):
+            continue  # a picture of the held-out rows
         if kept is not None:
             what = f"{name} is fitted on {kept}"
         else:
@@ -121,6 +78,15 @@ def _leak(
         f"{what}: the held-out rows take part in the preparation, and the figure on them is too kind.",
         cure=cure, disproof="Fitted on the training rows alone, the statistics are the same.", swap=swap,
         reference="hastie2009elements",
+    )  # fmt: skip
+
+
+def _also_on_train(program: Program, name: str) -> bool:
+    """Whether a transformer of the same kind is fitted on training rows."""
+    return any(
+        isinstance(call, ast.Call) and _fitter(program, call) == name
+        and any(is_train(n.id) for n in ast.walk(call) if isinstance(n, ast.Name))
+        for call in program.nodes
     )  # fmt: skip
 
 

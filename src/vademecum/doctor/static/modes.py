@@ -14,7 +14,6 @@ from ._program import (
     ancestors,
     calls,
     class_of,
-    constant,
     dotted,
     function_of,
     keyword,

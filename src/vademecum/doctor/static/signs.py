@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from .._finding import Finding
 from ._flow import Loss, computes, flow, loss_at, losses
-from ._loop import Backward, backwards, optimizers
+from ._loop import backwards, optimizers
 from ._program import Program, class_of, constant, method, receiver, text, torch_name
 from ._say import finding
 from ._trace import is_lightning, made, origins, reaching, returned
@@ -50,7 +50,7 @@ def _flipped(program: Program, node: ast.AST, what: str, swap: tuple[ast.AST, st
 
 
 def _values(program: Program, node: ast.expr) -> list[ast.expr]:
-    """The expressions that a loss may be, those of a sum or a quotient by themselves left together."""
+    """The expressions that a loss may be."""
     found = [one.node for one in origins(program, node) if one.index < 0]
     return [one for one in found if one is not None]
 
@@ -107,8 +107,9 @@ def _unsigned_likelihood(program: Program, node: ast.expr) -> bool:
 def loss_detached(program: Program) -> Iterator[Finding]:
     """A loss, or all that it is made from, cut off from the network before backward."""
     told: set[ast.AST] = set()
-    for backward in [*backwards(program), *_lightning_returns(program)]:
-        cut = _cut(program, backward.loss)
+    starts = [backward.loss for backward in backwards(program)]
+    for loss in [*starts, *_lightning_returns(program)]:
+        cut = _cut(program, loss)
         if cut is not None and cut[0] not in told:
             told.add(cut[0])
             yield finding(
@@ -120,12 +121,11 @@ def loss_detached(program: Program) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _lightning_returns(program: Program) -> Iterator[Backward]:
+def _lightning_returns(program: Program) -> Iterator[ast.expr]:
+    """What Lightning starts backward from."""
     for function in program.functions.get("training_step", ()):
         if is_lightning(program, class_of(program, function)) and not _manual(program, function):
-            for value in returned(program, function):
-                if value is not None:
-                    yield Backward(ast.Call(value, [], []), value)
+            yield from (value for value in returned(program, function) if value is not None)
 
 
 def _manual(program: Program, function: ast.AST) -> bool:

@@ -33,41 +33,14 @@ from ._program import (
 from ._say import finding, line
 from ._trace import class_named, function_named, made
 
-_HARMLESS = frozenset(
-    [
-        "clip_grad_norm_",
-        "clip_grad_value_",
-        "get_grad_norm",
-        "unscale_",
-        "parameters",
-        "print",
-        "log",
-        "log_metrics",
-        "item",
-        "append",
-        "update",
-        "set_postfix",
-        "get_scale",
-        "float",
-        "len",
-    ]
-)
-_SEEDS = frozenset(
-    [
-        "manual_seed",
-        "seed",
-        "seed_everything",
-        "set_seed",
-        "set_global_seed",
-        "seed_all",
-        "default_rng",
-        "RandomState",
-        "enable_full_determinism",
-        "TrainingArguments",
-        "Seq2SeqTrainingArguments",
-        "SFTConfig",
-    ]
-)
+_HARMLESS = frozenset((
+    "clip_grad_norm_", "clip_grad_value_", "get_grad_norm", "unscale_", "parameters", "print", "log",
+    "log_metrics", "item", "append", "update", "set_postfix", "get_scale", "float", "len",
+))  # fmt: skip
+_SEEDS = frozenset((
+    "manual_seed", "seed", "seed_everything", "set_seed", "set_global_seed", "seed_all", "default_rng",
+    "RandomState", "enable_full_determinism", "TrainingArguments", "Seq2SeqTrainingArguments", "SFTConfig",
+))  # fmt: skip
 
 
 def missing_zero_grad(program: Program) -> Iterator[Finding]:
