@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -69,6 +70,13 @@ def keep(seen: Seen, call: Call, target: Tensor | None, memory: int) -> None:
         seen.full = True
         return
     seen.batches.append(Batch(call.step, kept, y, rows.cpu(), tuple(x.shape)))
+
+
+def aim(seen: Seen, y: Tensor) -> None:
+    """Keep the targets of the last batch, where they fit to it and were not known."""
+    last = seen.batches[-1] if seen.batches else None
+    if last is not None and last.y is None and y.ndim and len(y) == len(last.x):
+        seen.batches[-1] = replace(last, y=y.detach().to("cpu", copy=True))
 
 
 def target(found: Sequence[Head], output: Tensor | None) -> Tensor | None:
