@@ -136,5 +136,6 @@ def test_a_transformers_script(tmp_path, monkeypatch):
     outcome, script = checked(tmp_path, monkeypatch, text)
     assert outcome.report.findings[0].rule == "redundant-softmax"
     assert (
-        line_of(outcome.report.findings[0], script) == "scores = super().forward(input_ids, attention_mask).logits.softmax(1)"
+        line_of(outcome.report.findings[0], script)
+        == "scores = super().forward(input_ids, attention_mask).logits.softmax(1)"
     )

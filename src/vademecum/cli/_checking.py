@@ -25,7 +25,7 @@ ENDINGS = {
     "killed": "its process died",
 }  # fmt: skip
 
-OF_A_RUN = ("training-fails", "training-hangs", "unclear-ignore")
+OF_A_RUN = ("run-failed", "training-hangs", "unclear-ignore")
 """Rules that are no files of their own: how a run ended, and a comment that silences nothing."""
 
 

@@ -4,7 +4,6 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -321,15 +320,8 @@ class Recorder:
 
     def evaluated_target(self, target: Tensor) -> None:
         """Take the targets of the last pass without gradients."""
-        batches = self.record.valid.batches
-        if (
-            self._idle
-            and batches
-            and batches[-1].y is None
-            and target.ndim
-            and len(target) == len(batches[-1].x)
-        ):
-            batches[-1] = replace(batches[-1], y=target.detach().to("cpu", copy=True))
+        if self._idle:
+            sketches.aim(self.record.valid, target)
 
     def ends(self) -> None:
         """The run is over."""

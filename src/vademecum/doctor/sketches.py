@@ -120,6 +120,13 @@ def shapes(
     )
 
 
+def aim(seen: Seen, y: Tensor) -> None:
+    """Keep the targets of the last batch, where they fit to it and were not known."""
+    last = seen.batches[-1] if seen.batches else None
+    if last is not None and last.y is None and y.ndim and len(y) == len(last.x):
+        seen.batches[-1] = replace(last, y=y.detach().to("cpu", copy=True))
+
+
 def target(found: Sequence[Head], output: Tensor | None) -> Tensor | None:
     """The targets of a loss: as its graph keeps them, or the output less the kept difference."""
     for head in found:

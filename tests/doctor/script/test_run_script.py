@@ -282,6 +282,12 @@ def test_forked_workers_feed_and_write(script, tmp_path):
     assert (tmp_path / "seen.txt").read_text() == "before"
 
 
+def test_a_fork_of_the_scripts_own_says_nothing(script):
+    text = "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\n"
+    outcome = script(text + BEGIN + "for step in range(10 if child else 3):" + STEP)
+    assert (outcome.ending.kind, outcome.report.steps) == ("finished", 10)
+
+
 def test_a_compiled_model_is_read(script):
     text = TRAIN.replace("optimizer =", "model = torch.compile(model)\noptimizer =", 1)
     outcome = script(text.replace("model(x), y)", "model(x).softmax(1), y)"))

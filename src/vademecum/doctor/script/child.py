@@ -73,7 +73,7 @@ class _Run:
             checks.OF_A_SCENE, schedule=Schedule(thorough=True), memory=MEMORY, find=True
         )
         self.notes: dict[str, None] = {}
-        self.begun = time.monotonic()
+        self.begun, self.process = time.monotonic(), os.getpid()
         self.written = threading.Lock()
         self.progress = os.open(folder / "progress", os.O_WRONLY | os.O_CREAT, 0o600)
         self.told = 0.0
@@ -174,6 +174,8 @@ class _Run:
 
     def end(self, ending: Ending) -> NoReturn:
         """Write the result and end the process, whatever still runs in it."""
+        if os.getpid() != self.process:  # a fork of the script's own has come to its end
+            os._exit(0)
         self.written.acquire()  # whoever comes second waits here until the process is gone
         record = self.recorder.record
         record.finished = ending.kind == "finished" or (ending.kind == "exit" and ending.code == 0)
@@ -205,8 +207,9 @@ class _Run:
         os._exit(0)
 
     def examined(self) -> Report:
-        """The report, without gradients and without the listener."""
-        with torch.no_grad(), torch._C.DisableTorchFunction():
+        """The report; what the rules compute for it is no event of the run."""
+        self.recorder.busy = True
+        with torch.no_grad():
             return examine(self.recorder)
 
 

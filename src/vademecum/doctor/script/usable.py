@@ -26,7 +26,7 @@ def require_training(outcome: Outcome, script: str) -> tuple[Finding, ...]:
         InputError: no training was seen, and nothing was found.
     """
     ending, name = outcome.ending, os.path.basename(script)
-    seen = outcome.backwards > 0 or bool(outcome.report.findings)
+    seen = outcome.backwards > 0 or not outcome.report.healthy
     if ending.kind in {"finished", "enough", "time", "interrupted"} or (
         ending.kind == "exit" and not ending.code
     ):
@@ -34,7 +34,7 @@ def require_training(outcome: Outcome, script: str) -> tuple[Finding, ...]:
             return ()
         raise InputError(_untrained(outcome, script))
     if seen:
-        return (_ended(outcome, name),)
+        return () if _is_told(outcome) else (_ended(outcome, name),)
     raise InputError(_failed(outcome, script))
 
 
@@ -84,6 +84,15 @@ def _failed(outcome: Outcome, script: str) -> str:
     )
 
 
+def _is_told(outcome: Outcome) -> bool:
+    """Whether a rule has said already what the exception at the script's last line means."""
+    place = (outcome.ending.file, outcome.ending.line)
+    return outcome.ending.kind == "failed" and any(
+        finding.severity == "error" and (finding.file, finding.line) == place
+        for finding in outcome.report.findings
+    )
+
+
 def _ended(outcome: Outcome, name: str) -> Finding:
     """A training that did not come to its end, as a finding."""
     ending, steps = outcome.ending, outcome.report.steps
@@ -99,7 +108,7 @@ def _ended(outcome: Outcome, name: str) -> Finding:
     if ending.kind == "exit":
         said = f"exit code {ending.code}" + (f" ({ending.text})" if ending.text else "")
     return Finding(
-        "training-fails", "error", f"The training failed after {steps} steps: {place}ended it with {said}.",
+        "run-failed", "error", f"The training failed after {steps} steps: {place}ended it with {said}.",
         cure="Repair what its last line says." + _stack(outcome), file=ending.file, line=ending.line, step=steps,
         disproof="Run by itself, the script goes on past this step.",
     )  # fmt: skip
