@@ -17,6 +17,8 @@ from .naming import small
 FAR, RECENT = 64, 2
 """Looks back that are asked for their graph, and steps whose graph may be there by right."""
 
+MOST = 100_000
+"""Steps whose rates are kept."""
 
 UNSTEPPED = 16
 """Backward passes without a step after which idle optimizers are looked for."""
@@ -93,7 +95,7 @@ class Loop:
     def rate(self, place: int, step: int, rates: Iterable[float]) -> None:
         """Note the rates of an optimizer at a step."""
         values = [rate for rate in rates if not math.isnan(rate)]
-        if values:
+        if values and len(self.rates.get(place, ())) < MOST:
             self.rates.setdefault(place, []).append((step, min(values), max(values)))
 
     def graph(self, step: int, loss: Tensor, size: int) -> None:

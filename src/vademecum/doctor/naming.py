@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from vademecum._torch.trace import tensors
 
-
 COPIED = 50_000_000
 """Parameters of a model up to which it is copied, about 200 megabytes."""
 

@@ -162,6 +162,19 @@ def test_masks_and_skipped_batches_are_healthy():
     assert "non-finite" not in findings(program)
 
 
+def test_a_step_that_is_left_out_is_a_note():
+    def program():
+        model, (x, y) = mlp(), blobs()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for step in range(12):
+            optimizer.zero_grad()
+            (F.cross_entropy(model(x), y) * (math.nan if step == 5 else 1.0)).backward()
+            if nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite():
+                optimizer.step()
+
+    assert findings(program)["non-finite"].severity == "note"
+
+
 def test_a_scaler_that_skips_a_step_is_healthy():
     def program():
         model, (x, y) = mlp(), blobs()

@@ -42,7 +42,7 @@ def non_finite(record: Record) -> Iterator[Finding]:
         record: of the run so far.
 
     Yields:
-        "error", or "warning" where the run went on with finite losses.
+        "error", or "note" where the run went on with finite losses: then that step was left out on purpose.
     """
     if record.nan is None:
         return
@@ -66,7 +66,7 @@ def non_finite(record: Record) -> Iterator[Finding]:
     if origin.share:
         evidence["share"] = origin.share
     yield Finding(
-        "non-finite", "warning" if recovered else "error", message, cure=cure, where=origin.where, evidence=evidence,
+        "non-finite", "note" if recovered else "error", message, cure=cure, where=origin.where, evidence=evidence,
         reference="goodfellow2016deep", file=site.file, line=site.line, step=origin.step,
         disproof="The loss is finite at every step.",
     )  # fmt: skip
