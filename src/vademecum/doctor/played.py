@@ -175,7 +175,8 @@ def _weights(
             weights[n] = names[id(value)]
         elif value.grad_fn is not None:
             raise NotCheckedError(
-                "the loss takes a tensor whose graph was made out of sight, in a hook or an autograd.Function"
+                "the loss takes a tensor whose graph was made out of sight: before a model was called, inside one, or by an "
+                "autograd.Function"
             )
         elif value.requires_grad and isinstance(value, nn.Parameter):
             free.append(n)
