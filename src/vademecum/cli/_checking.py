@@ -52,7 +52,7 @@ class Wishes:
 
 
 def of_script(
-    what: str, args: Sequence[str], steps: int | None, seconds: float, show: bool
+    what: str, args: Sequence[str], steps: int | None, seconds: float, show: bool, experiments: bool = True
 ) -> "tuple[Report, Outcome]":
     """Run a script, or what a function builds, and say what the doctor found."""
     from vademecum.doctor.causes import fold
@@ -68,9 +68,13 @@ def of_script(
         )
     with progress(f"checking {what}") as tell:
         if function:
-            outcome = run_function(file, name, steps=steps, seconds=seconds, show=show, progress=tell)
+            outcome = run_function(
+                file, name, steps=steps, seconds=seconds, show=show, progress=tell, experiments=experiments
+            )
         else:
-            outcome = run_script(what, args, steps=steps, seconds=seconds, show=show, progress=tell)
+            outcome = run_script(
+                what, args, steps=steps, seconds=seconds, show=show, progress=tell, experiments=experiments
+            )
     for problem in outcome.problems:
         print(f"vade: {problem}", file=sys.stderr)  # noqa: T201
     ended = require_training(outcome, what)

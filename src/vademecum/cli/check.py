@@ -32,6 +32,12 @@ def check(
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="That a run may take.")] = 60,
+    experiments: Annotated[
+        bool,
+        typer.Option(
+            "--experiments/--no-experiments", help="Try things out on a copy of the first step, after the run."
+        ),
+    ] = True,
     format_: Annotated[
         str, typer.Option("--format", metavar="text|json|sarif|github", help="Of what is said.")
     ] = "text",
@@ -86,6 +92,6 @@ def check(
     elif what.endswith(".json"):
         healthy = tell(saved(Path(what)), wishes=wishes)
     else:
-        healthy = tell(*of_script(what, words, steps, seconds, show_output), wishes=wishes)
+        healthy = tell(*of_script(what, words, steps, seconds, show_output, experiments), wishes=wishes)
     if not healthy:
         raise typer.Exit(1)

@@ -41,7 +41,7 @@ def input_baseline(case: Case, *, steps: int = 200) -> list[Finding]:
         One finding: "ok" as soon as the real inputs are clearly ahead; "warning" where they never are.
 
     Raises:
-        NotCheckedError: the model has other inputs, or only one example, or neither copy learns anything.
+        NotCheckedError: the model has other inputs, or draws noise besides dropout, or neither copy learns anything.
 
     Example:
         >>> from torch import nn
@@ -54,6 +54,7 @@ def input_baseline(case: Case, *, steps: int = 200) -> list[Finding]:
     own = first(case, BATCH)
     if bool((own.x == own.x[:1]).all()) or bool((own.y == own.y[:1]).all()):
         raise NotCheckedError("the inputs, or the targets, of the batch are all the same")
+    _refuse_noise(own)
     start = real = zeros = math.nan
     for rate in RATES:
         both = zip(_losses(own, rate, zeroed=False), _losses(own, rate, zeroed=True))
@@ -80,6 +81,15 @@ def _ahead(real: float, zeros: float, start: float, step: int) -> Finding:
         RULE, "ok", f"After {step} steps the loss of a batch is {real:.3g} with its inputs and {zeros:.3g} with zeros.",
         evidence={"real": real, "zeros": zeros, "start": start}, reference=REFERENCE,
     )  # fmt: skip
+
+
+def _refuse_noise(case: Case) -> None:
+    """A model that draws noise, as a VAE, may need long to see its inputs behind it."""
+    with copied(case) as opened, torch.no_grad():
+        plain(opened.model)
+        one, two = (float(opened.loss(opened.model(opened.x), opened.y)) for _ in range(2))
+    if one != two and not any(hasattr(part, "running_mean") for part in case.model.modules()):
+        raise NotCheckedError("the model draws noise, behind which its inputs may come late")
 
 
 def _losses(case: Case, rate: float, *, zeroed: bool) -> Iterator[float]:

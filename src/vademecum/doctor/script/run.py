@@ -46,6 +46,7 @@ def run_script(
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
+    experiments: bool = True,
 ) -> Outcome:
     """Run a training script under the doctor.
 
@@ -59,6 +60,8 @@ def run_script(
         show: whether its output is printed, too.
         progress: told of the steps now and then.
         fresh: whether it runs in a new interpreter; by default only where this process cannot be forked.
+        experiments: whether, in the time that is left after the run, experiments are made on a copy of its first step;
+            never where something is changed.
 
     Returns:
         What it came to; the user's files are as before.
@@ -70,6 +73,7 @@ def run_script(
     job = {
         "path": os.fspath(path), "name": "", "args": [str(arg) for arg in args], "steps": steps, "seconds": seconds,
         "seed": seed, "change": None if change is None else asdict(change),
+        "experiments": experiments and change is None,
     }  # fmt: skip
     return _run(job, show, progress, fresh)
 
@@ -85,6 +89,7 @@ def run_function(
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
+    experiments: bool = True,
 ) -> Outcome:
     """Train what a function of a file builds, under the doctor.
 
@@ -98,6 +103,7 @@ def run_function(
         show: as for `run_script`.
         progress: as for `run_script`.
         fresh: as for `run_script`.
+        experiments: as for `run_script`.
 
     Returns:
         What it came to.
@@ -108,7 +114,7 @@ def run_function(
     usable(path)
     job = {
         "path": os.fspath(path), "name": name, "args": [], "steps": steps, "seconds": seconds, "seed": seed,
-        "change": None if change is None else asdict(change),
+        "change": None if change is None else asdict(change), "experiments": experiments and change is None,
     }  # fmt: skip
     return _run(job, show, progress, fresh)
 
