@@ -49,7 +49,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 """Where a module keeps what is called around its passes."""
 
 
-def bare_copy(model: nn.Module) -> nn.Module:
+def bare_copy(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
     """Copy a model without its user's hooks.
 
     What a hook has collected is neither copied nor added to. The hooks of torch itself stay, for spectral and weight
@@ -57,6 +57,7 @@ def bare_copy(model: nn.Module) -> nn.Module:
 
     Args:
         model: left as it is.
+        memo: of `deepcopy`, added to: models copied with the same one share in the copies what they share.
 
     Returns:
         The copy, in the modes of the model, with empty gradients.
@@ -70,7 +71,7 @@ def bare_copy(model: nn.Module) -> nn.Module:
         model = inner
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         model = model.module
-    memo: dict[int, Any] = {}
+    memo = {} if memo is None else memo
     for part in model.modules():
         for name in HOOKS:
             hooks = getattr(part, name)

@@ -53,7 +53,15 @@ class Wishes:
 
 
 def of_script(
-    what: str, args: Sequence[str], steps: int | None, seconds: float, show: bool, seeds: int, reruns: bool
+    what: str,
+    args: Sequence[str],
+    steps: int | None,
+    seconds: float,
+    show: bool,
+    *,
+    seeds: int = 3,
+    reruns: bool = True,
+    experiments: bool = True,
 ) -> "tuple[Report, Outcome]":
     """Run a script, or what a function builds, and say what the doctor found."""
     from vademecum.doctor.checkup import check_up
@@ -69,7 +77,8 @@ def of_script(
     with progress(f"checking {what}") as tell:
         report, outcome = check_up(
             file if function else what, args, function=name if function else "", steps=steps, seconds=seconds,
-            seeds=seeds, reruns=reruns, show=show, progress=None if tell is None else (lambda what, done, passed: tell(done, passed)),
+            seeds=seeds, reruns=reruns, experiments=experiments, show=show,
+            progress=None if tell is None else (lambda what, done, passed: tell(done, passed)),
         )  # fmt: skip
     for problem in outcome.problems:
         print(f"vade: {problem}", file=sys.stderr)  # noqa: T201

@@ -36,6 +36,12 @@ def check(
         int, typer.Option(min=1, help="Pairs of runs, with and without the cure, behind a proof.")
     ] = 3,
     no_proof: Annotated[bool, typer.Option("--no-proof", help="Do not run it again with the cure.")] = False,
+    experiments: Annotated[
+        bool,
+        typer.Option(
+            "--experiments/--no-experiments", help="Try things out on a copy of the first step, after the run."
+        ),
+    ] = True,
     format_: Annotated[
         str, typer.Option("--format", metavar="text|json|sarif|github", help="Of what is said.")
     ] = "text",
@@ -90,8 +96,9 @@ def check(
     elif what.endswith(".json"):
         healthy = tell(saved(Path(what)), wishes=wishes)
     else:
-        healthy = tell(
-            *of_script(what, words, steps, seconds, show_output, seeds, not no_proof), wishes=wishes
+        report, outcome = of_script(
+            what, words, steps, seconds, show_output, seeds=seeds, reruns=not no_proof, experiments=experiments
         )
+        healthy = tell(report, outcome, wishes=wishes)
     if not healthy:
         raise typer.Exit(1)

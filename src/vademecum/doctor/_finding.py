@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 SEVERITIES = ("ok", "note", "warning", "error")
 
@@ -71,6 +72,26 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What is known of a case that was taken from a run.
+
+    Attributes:
+        optimizer: makes the run's own optimizer, at the largest rate that the run used, for a copy of the case's model;
+            None where it cannot be made.
+        rows: 0 where the loss can be taken of any number of examples; else of this many only.
+        others: whether the model is given more than x with a row for each example; those are cut to the first rows.
+        scored: whether the output and the targets are such that right answers can be counted.
+        summed: whether the loss adds the examples up.
+    """
+
+    optimizer: Callable[[nn.Module], Optimizer] | None = None
+    rows: int = 0
+    others: bool = False
+    scored: bool = True
+    summed: bool = False
+
+
+@dataclass(frozen=True)
 class Case:
     """What the experiments look at: a model, one batch and the loss.
 
@@ -80,6 +101,7 @@ class Case:
         y: (B,) or (B, ...) targets.
         loss: (output, y) -> () loss, averaged over the batch.
         num_classes: K in classification, 0 in regression.
+        origin: what is known of the run that it was taken from, or None.
     """
 
     model: nn.Module
@@ -87,3 +109,4 @@ class Case:
     y: Tensor
     loss: Callable[[Tensor, Tensor], Tensor]
     num_classes: int = 0
+    origin: Origin | None = None

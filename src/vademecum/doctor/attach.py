@@ -64,7 +64,7 @@ def attached_to_all(recorder: Recorder) -> Iterator[None]:
             return
         if not recorder.busy and next(module.parameters(), None) is not None:
             if not inside:
-                recorder.forward_begins(module, args, _keywords())
+                recorder.forward_begins(module, args, keywords())
             inside.append(module)
 
     def ends(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -109,7 +109,7 @@ def _backwards(recorder: Recorder) -> Iterator[None]:
         torch.autograd.backward = own
 
 
-def _keywords() -> dict[str, Any]:
+def keywords() -> dict[str, Any]:
     """The keyword arguments of the module call under way: a global hook is not given them."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename == nn.modules.module.__file__:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ._report import Report
 from .causes import fold
@@ -27,6 +28,7 @@ def check_up(
     seconds: float = 60,
     seeds: int = 3,
     reruns: bool = True,
+    experiments: bool = True,
     show: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Report, Outcome]:
@@ -40,6 +42,7 @@ def check_up(
         seconds: for the run, and as many again for all reruns.
         seeds: pairs of runs behind a proof.
         reruns: whether there are any.
+        experiments: whether things are tried on a copy of the first step, after the run.
         show: whether the script's output is printed.
         progress: told now and then.
 

@@ -44,7 +44,7 @@ def examine(recorder: Recorder) -> Report:
         because |= {rule_of(check): "no backward pass was seen" for check in checks.OF_A_SCENE}
     asked: tuple[Callable[[Record], Any], ...] = checks.OF_A_RECORD
     for check in asked + (checks.OF_A_BAD_OUTCOME if gate.open else ()):
-        with _asleep(recorder):
+        with asleep(recorder):
             findings, reason = _asked(check, record)
         found += findings
         if reason:
@@ -64,8 +64,8 @@ def examine(recorder: Recorder) -> Report:
 
 
 @contextmanager
-def _asleep(recorder: Recorder) -> Iterator[None]:
-    """Let a recorder see nothing: a rule may run a copy of the model, which is no pass of the run."""
+def asleep(recorder: Recorder) -> Iterator[None]:
+    """Let a recorder see nothing while the block runs: a copy of the model may run, which is no pass of the run."""
     before, recorder.busy = recorder.busy, True
     try:
         yield

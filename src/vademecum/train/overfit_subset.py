@@ -107,6 +107,8 @@ def overfit_subset(
     examples: int = 20,
     steps: int = 200,
     rates: Sequence[float] = RATES,
+    make_optimizer: Callable[[nn.Module, float], torch.optim.Optimizer] | None = None,
+    scored: bool = True,
 ) -> OverfitSubset:
     """Train a copy on a few examples and say whether it learned them by heart.
 
@@ -119,6 +121,8 @@ def overfit_subset(
         examples: how many to take, from the start.
         steps: taken at most at each rate.
         rates: for Adam, tried in turn until one is enough.
+        make_optimizer: (model, rate) -> another optimizer for a copy.
+        scored: whether right answers count; else the loss alone does.
 
     Returns:
         How far it came.
@@ -149,10 +153,13 @@ def overfit_subset(
         with torch.no_grad():
             output = own(x)
         groups = torch.unique(x.flatten(1), dim=0, return_inverse=True)[1]
-        floor, attainable = _floor(task, output, groups), _attainable(task, output, groups)
+        floor = _floor(task, output, groups)
+        attainable = _attainable(task, output, groups) if scored else 1.0
         trials = []
         for rate in rates:
-            trials.append(_train(task, rate, steps, floor=floor, attainable=attainable))
+            trials.append(
+                _train(task, make_optimizer or _adam, rate, steps, floor=floor, attainable=attainable, scored=scored)
+            )
             if trials[-1].learned:
                 return trials[-1]
     return min(trials, key=lambda trial: trial.final if math.isfinite(trial.final) else math.inf)
@@ -173,9 +180,16 @@ def class_indices(y: Tensor, num_classes: int) -> Tensor:
     return y.long()
 
 
-def _train(task: _Task, rate: float, steps: int, *, floor: float, attainable: float) -> OverfitSubset:
+def _adam(model: nn.Module, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
+
+
+def _train(
+    task: _Task, make: Callable[[nn.Module, float], torch.optim.Optimizer], rate: float, steps: int, *,
+    floor: float, attainable: float, scored: bool,
+) -> OverfitSubset:  # fmt: skip
     model = deepcopy(task.model)
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
+    optimizer = make(model, rate)
     slack = 1e-6 if task.num_classes else 1 - EXPLAINED
     initial, step = math.nan, 0
     while True:
@@ -183,7 +197,7 @@ def _train(task: _Task, rate: float, steps: int, *, floor: float, attainable: fl
         loss = task.loss(output, task.y)
         final = loss.item()
         initial = final if step == 0 else initial
-        score = _score(task, output.detach())
+        score = _score(task, output.detach()) if scored else 1.0
         low = floor == -math.inf or final - floor <= LEFT * abs(initial - floor)
         learned = low and score >= attainable - slack
         if learned or step == steps or not math.isfinite(final):

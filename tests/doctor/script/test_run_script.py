@@ -41,7 +41,7 @@ def script(tmp_path, monkeypatch):
     def script(text, *args, **options) -> Outcome:
         file = tmp_path / "train.py"
         file.write_text(textwrap.dedent(text), encoding="utf-8")
-        return run_script(file, args, **options)
+        return run_script(file, args, **{"experiments": False, **options})
 
     return script
 

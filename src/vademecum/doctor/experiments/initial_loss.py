@@ -12,6 +12,7 @@ from torch import Tensor
 from ...losses.softmax_cross_entropy import expected_initial_loss
 from .._finding import Case, Finding
 from .._probe import copied, labels
+from ..record import NotCheckedError
 
 RULE, REFERENCE = "initial-loss", "karpathy2019recipe"
 
@@ -39,6 +40,9 @@ def initial_loss(case: Case) -> list[Finding]:
         One finding: "ok" with the numbers, "note" for a loss that is remarkably low, "warning" for one that is
         clearly too high, "error" for one that is not finite.
 
+    Raises:
+        NotCheckedError: the output is not one tensor of scores or values, so that the loss of a guess is not known.
+
     Example:
         >>> from torch import nn
         >>> x, y = torch.randn(64, 5), torch.arange(64) % 10
@@ -49,6 +53,8 @@ def initial_loss(case: Case) -> list[Finding]:
     with copied(case) as own, torch.no_grad():
         output = own.model(own.x)
         value = float(own.loss(output, own.y))
+        if not isinstance(output, Tensor) or (case.origin is not None and not case.origin.scored):
+            raise NotCheckedError("the loss of a guess is not known for outputs of this kind")
         guess, floor = _guess(own, output)
     evidence = {"initial": value, "guess": guess}
     seen = f"The loss before training is {value:.3g}"

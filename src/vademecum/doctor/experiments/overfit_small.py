@@ -5,15 +5,16 @@ References:
 """
 
 import math
-from dataclasses import replace
+from copy import deepcopy
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._torch.copies import plain
-from ...train.overfit_subset import OverfitSubset, overfit_subset
+from ...train.overfit_subset import RATES, OverfitSubset, overfit_subset
 from .._finding import Case, Finding
-from .._probe import copied
+from .._probe import copied, first, some
+from ..record import NotCheckedError
 
 RULE, REFERENCE = "overfit-small", "karpathy2019recipe"
 
@@ -21,8 +22,14 @@ STUCK = 0.5
 """Two examples are no better than not learned where this part of the loss above its floor is left, or as much of the
 score is missing."""
 
+OWN = (1.0, 0.1, 10.0)
+"""Times the run's own rate that are tried with its own optimizer."""
 
-def overfit_small(case: Case, *, examples: int = 20, steps: int = 200) -> list[Finding]:
+FALLEN = 0.05
+"""Of the loss at the start: what is below has been learned, also where the least loss is not known."""
+
+
+def overfit_small(case: Case, *, examples: int = 20, steps: int = 200, own_rate: bool = False) -> list[Finding]:
     """Train a copy on a few examples and look whether it learns them by heart.
 
     Dropout and weight decay are off, the optimizer is Adam. The floor of the loss is what free outputs, equal for
@@ -35,12 +42,18 @@ def overfit_small(case: Case, *, examples: int = 20, steps: int = 200) -> list[F
         case: left as it is.
         examples: how many, from the start of the batch.
         steps: taken at most at each rate.
+        own_rate: whether, after Adam has learned them, the run's own optimizer is tried, too, at its rate, a tenth and
+            ten times it.
 
     Returns:
         One finding: "ok"; "note" where two examples are nearly learned but not all; "error" where not even two are;
         and where all is learned that equal inputs with different targets allow, "note", or "warning" where that is
         little. Its evidence holds the loss at the start, at the end and its floor, the score (accuracy, or the part of
-        the variance explained) and the attainable one, the steps and the rate.
+        the variance explained) and the attainable one, the steps and the rate. Where Adam learns them and the run's
+        own optimizer does not, a "warning" beside the "ok": at its own rate more than half of the loss is left.
+
+    Raises:
+        NotCheckedError: the examples were not learned, and the least loss of a model with several outputs is not known.
 
     Example:
         >>> from torch import nn
@@ -49,8 +62,8 @@ def overfit_small(case: Case, *, examples: int = 20, steps: int = 200) -> list[F
         >>> [(finding.severity, finding.evidence["score"]) for finding in overfit_small(case)]
         [('ok', 1.0)]
     """
-    with copied(replace(case, x=case.x[:examples], y=case.y[:examples])) as own:
-        count = len(own.x)
+    with copied(first(case, examples)) as own:
+        count = min(examples, len(case.x))
         if (
             not any(p.requires_grad for p in own.model.parameters())
             or not own.loss(own.model(own.x), own.y).requires_grad
@@ -61,9 +74,11 @@ def overfit_small(case: Case, *, examples: int = 20, steps: int = 200) -> list[F
                     cure="See what the check of the gradients says.", reference=REFERENCE,
                 )
             ]  # fmt: skip
+        if case.origin is not None and not isinstance(own.model(own.x), Tensor):
+            return [_by_loss(own, count, steps)]
         trial = _tried(own, steps)
         if trial.learned:
-            return [_learned(trial)]
+            return [_learned(trial), *(_by_own(own, trial, steps) if own_rate else ())]
         pair = _pair(own)
         few = _tried(pair, steps) if pair is not None and count > 2 else trial
         plain(own.model)
@@ -97,20 +112,88 @@ def _learned(trial: OverfitSubset) -> Finding:
 
 def _tried(case: Case, steps: int) -> OverfitSubset:
     return overfit_subset(
-        case.model, case.loss, case.x, case.y, num_classes=case.num_classes, examples=len(case.x), steps=steps
+        case.model, case.loss, case.x, case.y, num_classes=case.num_classes, examples=len(case.x), steps=steps,
+        scored=case.origin is None or case.origin.scored,
+    )  # fmt: skip
+
+
+def _by_loss(case: Case, count: int, steps: int) -> Finding:
+    """Look at the loss alone: what it can reach at least is not known."""
+    ends = []
+    for rate in RATES:
+        model = deepcopy(case.model)
+        plain(model)
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
+        values: list[float] = []
+        for _ in range(steps):
+            loss = case.loss(model(case.x), case.y)
+            values.append(loss.item())
+            if not math.isfinite(values[-1]) or 0 <= values[-1] < FALLEN * values[0]:
+                break
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        if 0 <= values[-1] < FALLEN * values[0]:
+            seen = f"loss {values[0]:.3g} -> {values[-1]:.3g}"
+            message = f"{count} examples were learned by heart in {len(values)} steps ({seen})."
+            evidence = {"initial": values[0], "final": values[-1], "rate": rate}
+            return Finding(RULE, "ok", message, evidence=evidence, reference=REFERENCE)
+        ends.append(values[-1])
+    raise NotCheckedError(
+        f"the loss of {count} examples went to {min(ends):.3g}, and what it can reach at least is not known"
     )
+
+
+def _by_own(case: Case, trial: OverfitSubset, steps: int) -> list[Finding]:
+    """Try the run's own optimizer on what Adam has learned."""
+    make = case.origin.optimizer if case.origin is not None else None
+    if make is None:
+        return []
+
+    def scaled(model: nn.Module, factor: float) -> torch.optim.Optimizer:
+        optimizer = make(model)
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * factor
+        return optimizer
+
+    name, rate = type(make(case.model)).__name__, max(g["lr"] for g in make(case.model).param_groups)
+    left = {}
+    for factor in OWN:
+        tried = overfit_subset(
+            case.model, case.loss, case.x, case.y, num_classes=case.num_classes, examples=len(case.x), steps=steps,
+            rates=(factor,), make_optimizer=scaled, scored=case.origin is None or case.origin.scored,
+        )  # fmt: skip
+        left[factor] = _left(tried)
+        if factor == OWN[0] and left[factor] <= STUCK:
+            return []
+    best = min(left, key=lambda factor: left[factor])
+    better = f", and {left[best]:.0%} at {rate * best:.2g}" if left[best] < STUCK else ""
+    cure = f"Try a rate of {rate * best:.2g}." if better else f"Try Adam with a rate of {trial.rate:g}."
+    return [Finding(
+        RULE, "warning",
+        f"{trial.examples} examples are learned by heart with Adam at {trial.rate:g} in {trial.steps} steps, while {name} "
+        f"at the run's own rate {rate:.2g} leaves {_part(left[OWN[0]])} of the loss after {steps}{better}.",
+        cure=cure, where="optimizer", evidence={"own": rate, "left": left[OWN[0]], "best": rate * best},
+        reference=REFERENCE, disproof="The rate is meant for far more steps than these.",
+    )]  # fmt: skip
+
+
+def _part(left: float) -> str:
+    return f"{left:.0%}" if left <= 1 else "more than there was"
 
 
 def _stuck(trial: OverfitSubset) -> bool:
     """Say whether next to nothing was learned."""
+    return _left(trial) > STUCK or trial.score <= trial.attainable - STUCK
+
+
+def _left(trial: OverfitSubset) -> float:
+    """The part of the loss above its floor that is left."""
     if not math.isfinite(trial.final):
-        return True
-    left = (
-        0.0
-        if trial.floor == -math.inf
-        else (trial.final - trial.floor) / max(abs(trial.initial - trial.floor), 1e-12)
-    )
-    return left > STUCK or trial.score <= trial.attainable - STUCK
+        return math.inf
+    if trial.floor == -math.inf:
+        return 0.0
+    return (trial.final - trial.floor) / max(abs(trial.initial - trial.floor), 1e-12)
 
 
 def _evidence(trial: OverfitSubset) -> dict[str, float]:
@@ -122,9 +205,11 @@ def _evidence(trial: OverfitSubset) -> dict[str, float]:
 
 def _pair(case: Case) -> Case | None:
     """Two examples that differ in input and target."""
+    if case.origin is not None and case.origin.others:
+        return None  # the other inputs are those of the first two
     for j in range(1, len(case.x)):
         if not torch.equal(case.x[0], case.x[j]) and not torch.equal(case.y[0], case.y[j]):
-            return replace(case, x=case.x[[0, j]], y=case.y[[0, j]])
+            return some(case, [0, j])
     return None
 
 

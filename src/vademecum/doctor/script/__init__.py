@@ -9,7 +9,7 @@ Example:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     script = Path(folder, "train.py")
     ...     _ = script.write_text(patient("redundant-softmax")[0], encoding="utf-8")
-    ...     outcome = run_script(script, steps=10)
+    ...     outcome = run_script(script, steps=10, experiments=False)
     >>> outcome.ending.kind, [finding.rule for finding in outcome.report.findings]
     ('enough', ['redundant-softmax'])
 """

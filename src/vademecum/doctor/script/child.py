@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,10 +24,15 @@ import torch
 from .. import checks
 from .._report import Report
 from ..attach import attached_to_all
+from ..data_report import data_report
 from ..examine import examine
+from ..gate import outcome
 from ..record import Site
 from ..recorder import Recorder
 from ..schedule import Schedule
+from ..tape import Tape
+from ..trials import SECONDS, joined
+from .attempts import attempted
 from .ending import ending_of, hanging
 from .journal import Journal, wrap_writers
 from .limits import Enough, Limits
@@ -72,6 +78,7 @@ class _Run:
         self.recorder = Recorder(
             checks.OF_A_SCENE, schedule=Schedule(thorough=True), memory=MEMORY, find=True
         )
+        self.tape = Tape(self.recorder) if self.job["experiments"] else None
         self.notes: dict[str, None] = {}
         self.begun, self.process = time.monotonic(), os.getpid()
         self.written = threading.Lock()
@@ -99,6 +106,8 @@ class _Run:
                 stack.enter_context(change(self.recorder, **self.job["change"]["arguments"]))
             self.files()
             stack.enter_context(Listener(self.recorder))
+            if self.tape is not None:
+                stack.enter_context(self.tape)
             torch.autograd.set_detect_anomaly(True, check_nan=False)
             ending = self.script()
         self.end(ending)
@@ -183,8 +192,22 @@ class _Run:
             record.failure = (ending.error, ending.text, Site(ending.file, ending.line))
         with contextlib.suppress(Exception):
             self.recorder.ends()
+        report = self.examined()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        self.write(report, ending)
+        left = self.limits.left - 1
+        if self.tape is not None and ending.kind in {"finished", "enough"} and left > 0:
+            made = attempted(self.tape, self.recorder, seconds=min(SECONDS, left))
+            self.write(joined(report, made, learns=not outcome(record).open), ending)
+        os._exit(0)
+
+    def write(self, report: Report, ending: Ending) -> None:
+        """Write what is known: the result is whole at any time."""
+        record = self.recorder.record
         result = {
-            "report": report_to_json(self.examined()),
+            "report": report_to_json(report),
             "ending": plain(vars(ending)),
             "losses": record.losses,
             "evaluations": [
@@ -197,20 +220,18 @@ class _Run:
             "seconds": time.monotonic() - self.begun,
             "notes": list(self.notes),
         }  # fmt: skip
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
         text = json.dumps(plain(result))
         with open(self.folder / "result.part", "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(self.folder / "result.part", self.folder / "result.json")
-        os._exit(0)
 
     def examined(self) -> Report:
         """The report; what the rules compute for it is no event of the run."""
         self.recorder.busy = True
         with torch.no_grad():
-            return examine(self.recorder)
+            report = examine(self.recorder)
+            data = data_report(self.recorder.record)
+            return replace(report, history={**report.history, "data": data})
 
 
 def _fresh() -> None:

@@ -70,7 +70,9 @@ def demonstrate(
         for text in (wrong, right):
             script = Path(folder, "train.py")
             script.write_text(text, encoding="utf-8")
-            outcome = run_script(script, steps=WHOLE, seconds=seconds, seed=seed, progress=progress)
+            outcome = run_script(
+                script, steps=WHOLE, seconds=seconds, seed=seed, progress=progress, experiments=False
+            )
             found = tuple(_named(finding) for finding in outcome.report.findings)
             outcomes.append(replace(outcome, report=replace(outcome.report, findings=found)))
     figures = [printed(outcome.output) for outcome in outcomes]

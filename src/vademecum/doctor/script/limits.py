@@ -53,6 +53,11 @@ class Limits:
         self._epoch = Epoch()
         self.reason = ""
 
+    @property
+    def left(self) -> float:
+        """Seconds of the run that are left."""
+        return self._deadline - time.monotonic()
+
     def attach(self) -> None:
         """Look before each forward pass, backward pass and step."""
         for name in ("forward_begins", "backward_begins", "step_begins"):

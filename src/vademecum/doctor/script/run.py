@@ -47,6 +47,7 @@ def run_script(
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
+    experiments: bool = True,
 ) -> Outcome:
     """Run a training script under the doctor.
 
@@ -60,11 +61,13 @@ def run_script(
         show: whether its output is printed, too.
         progress: told of the steps now and then.
         fresh: whether it runs in a new interpreter; by default only where this process cannot be forked.
+        experiments: whether, in the time that is left after the run, experiments are made on a copy of its first step;
+            never where something is changed.
 
     Returns:
         What it came to; the user's files are as before. A path that is no Python script is refused.
     """
-    job = _job(path, "", args, steps=steps, seconds=seconds, seed=seed, change=change)
+    job = _job(path, "", args, steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments)
     return _run(job, show, progress, fresh)
 
 
@@ -79,6 +82,7 @@ def run_function(
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
+    experiments: bool = True,
 ) -> Outcome:
     """Train what a function of a file builds, under the doctor.
 
@@ -92,11 +96,12 @@ def run_function(
         show: as for `run_script`.
         progress: as for `run_script`.
         fresh: as for `run_script`.
+        experiments: as for `run_script`.
 
     Returns:
         What it came to.
     """
-    job = _job(path, name, (), steps=steps, seconds=seconds, seed=seed, change=change)
+    job = _job(path, name, (), steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments)
     return _run(job, show, progress, fresh)
 
 
@@ -132,12 +137,14 @@ def _job(
     seconds: float,
     seed: int,
     change: Change | None,
+    experiments: bool,
 ) -> dict[str, Any]:
     """What the script's process is told."""
     usable(path)
     return {
         "path": os.fspath(path), "name": name, "args": [str(arg) for arg in args], "steps": steps,
         "seconds": seconds, "seed": seed, "change": None if change is None else asdict(change), "grace": GRACE,
+        "experiments": experiments and change is None,
     }  # fmt: skip
 
 
