@@ -324,7 +324,10 @@ class Recorder:
         if target is not None and target.numel():
             look.target = Stat.of(target)
         look.accuracy = sketches.accuracy(found, output)
-        closer(scene, look)
+        try:
+            closer(scene, look)
+        except Exception as error:  # the other rules need none of it
+            self.failed("figures for symptoms", error)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
