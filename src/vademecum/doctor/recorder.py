@@ -245,7 +245,7 @@ class Recorder:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
-        if look is not None and self._before:
+        if look is not None and (self._before or look.backwards):
             after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
             moved = {name: after[name] - before for name, before in self._before.items()}
             size, change = sketches.norms(self._before), sketches.norms(moved)
