@@ -158,14 +158,14 @@ def _judge(record: Record, strand: Strand, several: bool) -> Gate:
     if known and left > WORSE and not _mixed(strand, seen):
         why = f"the loss {level:.4g} is worse than that of a constant guess ({base:.4g})"
         return replace(gate, open=True, why=why, kind="not-learning")
-    if (falling and not record.finished) or _gains(seen, base, strand):
+    if (falling and not record.finished) or _gains(seen, base, left, strand):
         return _validation(record, gate)
     if known:
         fallen = last < BETTER * first and min(finite) > 0 and _mixed(strand, seen)
         if left > BETTER and not fallen:
             why = f"the loss {level:.4g} is no better than a constant guess ({base:.4g})"
             return replace(gate, open=True, why=why, kind="not-learning")
-    elif not math.isfinite(base) and min(finite) > 0 and last > BETTER * first and not _moved(finite):
+    elif min(finite) > 0 and last > BETTER * first and not _moved(finite):
         why = f"the loss went only from {first:.4g} to {last:.4g}"
         return replace(gate, open=True, why=why, kind="not-learning")
     return _validation(record, gate)
@@ -213,14 +213,17 @@ def _mixed(strand: Strand, seen: Sequence[Look]) -> bool:
     return len(units) >= 3 and max(units) - min(units) > 0.1 * abs(median(units))
 
 
-def _gains(seen: Sequence[Look], base: float, strand: Strand) -> bool:
+def _gains(seen: Sequence[Look], base: float, left: float, strand: Strand) -> bool:
     """Whether the outputs of the last third go with their own targets better than with those of other examples."""
-    begin = strand.steps[0] + 2 * (strand.steps[-1] - strand.steps[0]) / 3
-    gains = [look.fit.gain for look in seen if look.step >= begin and math.isfinite(look.fit.gain)]
-    if len(gains) < 5 or not math.isfinite(base):
+    # a network that nobody has trained may do so by chance: it must beat a guess too, or have got better at it
+    begin, span = strand.steps[0], strand.steps[-1] - strand.steps[0]
+    known = [(look.step, look.fit.gain) for look in seen if math.isfinite(look.fit.gain)]
+    end = [gain for step, gain in known if step >= begin + 2 * span / 3]
+    if len(end) < 5 or not math.isfinite(base):
         return False
-    mean, error = _mean(gains)
-    return mean > SURE * error and mean > GAINED * base
+    (mean, error), (first, noise) = _mean(end), _mean([gain for _, gain in known][:5])
+    sure = mean > SURE * error and mean > GAINED * base
+    return sure and (left < 1 or mean - first > SURE * math.hypot(error, noise))
 
 
 def _moved(values: Sequence[float]) -> bool:

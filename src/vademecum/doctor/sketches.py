@@ -184,10 +184,8 @@ def activations(scene: Scene) -> tuple[Activation, ...]:
     graph, found = scene.graph, []
     weighted = [op.index for op in graph if op.kind in WEIGHTED]
     first = min(weighted, default=len(graph))
-    both = [
-        op for op in graph if op.kind == "Mul" and None not in op.inputs
-    ]  # a mask of a dropout has no graph
-    gates = {index for op in both if op.inputs[0] != op.inputs[1] for index in op.inputs}
+    products = [set(op.inputs) for op in graph if op.kind == "Mul" and None not in op.inputs]
+    gates = {index for pair in products if len(pair) == 2 for index in pair}  # a dropout's mask has no graph
     for op in graph:
         kind = NONLINEAR.get(op.kind)
         if kind is not None:

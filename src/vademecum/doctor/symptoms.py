@@ -61,7 +61,12 @@ def layers(record: Record) -> dict[str, float]:
 def ratios(looks: Iterable[Look], names: Iterable[str]) -> list[float]:
     """Of each look, the median over weights of the update's size over the weight's, where it is finite."""
     names = list(names)
-    found = [median([look.ratio[name] for name in names if name in look.ratio]) for look in looks]
+    found = [
+        median(
+            [look.ratio[name] for name in names if name in look.ratio and look.grad_norm.get(name, 0.0) != 0]
+        )
+        for look in looks
+    ]  # without a gradient it is a decay that moves a weight
     return [value for value in found if math.isfinite(value)]
 
 

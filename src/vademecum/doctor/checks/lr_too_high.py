@@ -29,6 +29,9 @@ from ..symptoms import POOR, late, layers, opened, ratios, rounded
 HIGH, AIM = 3e-2, 3e-3
 """Update over weight: above the first a rate is too high where the outcome is bad; the second is what to aim at."""
 
+FLAT, EXTREME = 0.6, 0.3
+"""Where so many units are in their flat ends before the first step, only an extreme ratio tells of the rate."""
+
 STEADY = 5e-2
 """Update over weight that tells by itself in a run that has learned a little: long after the start, at every step."""
 
@@ -55,7 +58,10 @@ def lr_too_high(record: Record) -> Iterator[Finding]:
     if gate.open:
         ratio = max(value for value in (first, last, 0.0) if not math.isnan(value))
         jump = _jump(gate)
-        told = ratio > HIGH or (jump > JUMPS and ratio > HIGH / 3)
+        born = median(
+            [a.saturated for a in seen[0].activations if a.kind in {"tanh", "sigmoid"} and not a.gate]
+        )
+        told = ratio > (EXTREME if born > FLAT else HIGH) or (jump > JUMPS and ratio > HIGH / 3)
     else:
         ratio, jump = last, 1.0
         told = last > STEADY and first > STEADY
