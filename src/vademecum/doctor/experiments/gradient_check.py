@@ -6,7 +6,7 @@ References:
     rumelhart1986learning: the gradient of a network by the chain rule.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -109,7 +109,7 @@ def _size(weight: Tensor) -> float:
     return max(float(weight.detach().square().mean().sqrt()), 1e-2) if weight.numel() else 0.0
 
 
-def _slope(loss: Callable[[], Tensor], weights: list[Tensor], along: Sequence[Tensor], h: float) -> float:
+def _slope(loss: Callable[[], Tensor], weights: Sequence[Tensor], along: Sequence[Tensor], h: float) -> float:
     """The difference quotient along a direction; the weights are put back."""
     before = [p.detach().clone() for p in weights]
     sides = []
