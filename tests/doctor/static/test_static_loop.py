@@ -256,6 +256,24 @@ for epoch in range(3):
             epochs(TRAIN, "    model.eval()\n", VALIDATE),
             epochs(TRAIN, "    teacher.eval()\n").replace("criterion =", "teacher = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.1))\ncriterion ="),
         ),
+        (
+            epochs(TRAIN, "    model.eval()\n", VALIDATE),
+            MODEL + """
+def run(loader, training):
+    for x, y in loader:
+        loss = criterion(model(x), y)
+        if not training:
+            continue
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+for epoch in range(3):
+    model.train()
+    run(train_loader, True)
+    model.eval()
+    run(val_loader, False)
+""",
+        ),
     ],
     "train-mode-in-validation": [
         (epochs(TRAIN, VALIDATE), epochs("\n    model.train()", TRAIN, "    model.eval()\n", VALIDATE)),
@@ -286,6 +304,13 @@ def accuracy(net, loader):
         draws = torch.stack([model(x_val).softmax(1) for _ in range(20)])
         sure = (draws.mean(0).argmax(1) == y_val).float().mean()
 """),
+        ),
+        (
+            epochs(TRAIN, VALIDATE),
+            epochs(
+                TRAIN,
+                "        with torch.no_grad():\n            seen = (model(x).argmax(1) == y).float().mean()\n",
+            ),
         ),
     ],
     "dropout-active-in-eval": [
@@ -331,6 +356,13 @@ def accuracy(net, loader):
         (
             CLASS.replace("self.trunk = nn.Linear(4, 8)", "self.trunk = [nn.Linear(4, 8) for _ in range(3)]"),
             CLASS.replace("self.trunk = nn.Linear(4, 8)", "self.hidden = [teacher]\n        self.trunk = nn.Linear(4, 8)"),
+        ),
+        (
+            CLASS.replace("self.trunk = nn.Linear(4, 8)", "self.parts = [nn.Linear(4, 8), nn.Linear(8, 8)]"),
+            CLASS.replace(
+                "self.trunk = nn.Linear(4, 8)",
+                "self.parts = [nn.Linear(4, 8), nn.Linear(8, 8)]\n        self.trunk = nn.Sequential(*self.parts)",
+            ),
         ),
     ],
     "optimizer-wrong-parameters": [
@@ -450,6 +482,10 @@ def accuracy(net, loader):
             "from torchvision.datasets import MNIST\ntest_set = MNIST('d', train=True, download=True)\nloader = DataLoader(test_set)\n",
             "from torchvision.datasets import MNIST\nval_set = MNIST('d', train=True, download=True)\nval_part = Subset(val_set, idx)\n",
         ),
+        (
+            "train_loader = DataLoader(data, 32, shuffle=True)\nval_loader = DataLoader(data, 32, sampler=b)\n",
+            "train_loader = DataLoader(data, 32, shuffle=True)\ntrain_eval_loader = DataLoader(data, 32)\n",
+        ),
     ],
 }  # fmt: skip
 
@@ -472,6 +508,11 @@ NOTES = {
         (epochs(TRAIN + "        total += loss\n").replace("range(9):", "range(9):\n    total = 0.0"),
          MODEL + "for epoch in range(9):\n    total = 0\n    for x, y in loader:\n        loss = criterion(model(x), y)\n        total += loss\n"
          "    optimizer.zero_grad()\n    total.backward()\n    optimizer.step()\n"),
+        (
+            epochs(TRAIN + "        total += loss\n").replace("range(9):", "range(9):\n    total = 0.0"),
+            MODEL + "total = 0\nfor x, y in loader:\n    loss = criterion(model(x), y)\n    total += loss\n    if due(x):\n"
+            "        loss = total / 4\n        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n",
+        ),
     ],
     "bias-before-norm": [
         (HEAD + "m = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())\n",

@@ -188,6 +188,12 @@ SILENT = {
     "logarithm": net("return torch.log(F.softmax(self.fc2(x), 1) + 1e-9)") + loop(CE),
     "another name of the same": net("return self.fc2(x)") + loop(
         "out = model(x)\n    loss = F.cross_entropy(out, y)\n    out = F.softmax(out, 1)"),
+    "only before the loop": net("return self.fc2(x)") + """
+out = F.softmax(model(x), 1)
+for x, y in loader:
+    loss = F.cross_entropy(out, y)
+    out = model(x)
+""",
     "two nets": net("return self.act(self.fc2(x))") + "other = nn.Linear(64, 10)\n"
         + loop("loss = F.cross_entropy(other(x), y)"),
 }  # fmt: skip
@@ -236,6 +242,10 @@ PAIRS = {
         (
             net("return self.fc2(x)") + loop("loss = F.nll_loss(model(x), y)"),
             net("return helper(self.fc2(x))") + loop("loss = F.nll_loss(model(x), y)"),
+        ),
+        (
+            net("return self.act(self.fc2(x)) + 1e-9") + loop("loss = F.nll_loss(model(x), y)"),
+            net("return (self.act(self.fc2(x)) + 1e-9).log()") + loop("loss = F.nll_loss(model(x), y)"),
         ),
     ],
     "missing-output-activation": [

@@ -84,15 +84,16 @@ def _sampled(call: ast.Call) -> bool:
 def _same_loader(program: Program) -> Iterator[Finding]:
     found = list(_loaders(program))
     for name, call, data in found:
-        if not held_out(name) or _sampled(call) or not isinstance(data, ast.Name | ast.Attribute):
+        if not held_out(name) or not isinstance(data, ast.Name | ast.Attribute):
             continue
         for other, first, same in found:
-            alike = is_train(other) and text(same) == text(data) and not _sampled(first)
-            if alike and (isinstance(data, ast.Attribute) or _bound_alike(program, same, data)):
+            if not is_train(other) or text(same) != text(data) or (_sampled(call) and _sampled(first)):
+                continue  # two samplers may share the rows out
+            if isinstance(data, ast.Attribute) or _bound_alike(program, same, data):
                 yield _overlap(
-                        program, call, f"{name} reads {text(data)}, as {other} does",
-                        "Split the data first, and give each loader a part of its own.",
-                    )  # fmt: skip
+                    program, call, f"{name} reads {text(data)}, as {other} does",
+                    "Split the data first, and give each loader a part of its own.",
+                )  # fmt: skip
                 break
 
 
