@@ -70,7 +70,7 @@ def run_script(
         InputError: the path is no Python script.
     """
     usable(path)
-    job = {
+    job: dict[str, Any] = {
         "path": os.fspath(path), "name": "", "args": [str(arg) for arg in args], "steps": steps, "seconds": seconds,
         "seed": seed, "change": None if change is None else asdict(change),
         "experiments": experiments and change is None,
@@ -112,7 +112,7 @@ def run_function(
         InputError: the path is no Python file.
     """
     usable(path)
-    job = {
+    job: dict[str, Any] = {
         "path": os.fspath(path), "name": name, "args": [], "steps": steps, "seconds": seconds, "seed": seed,
         "change": None if change is None else asdict(change), "experiments": experiments and change is None,
     }  # fmt: skip
