@@ -39,7 +39,8 @@ def check(
     experiments: Annotated[
         bool,
         typer.Option(
-            "--experiments/--no-experiments", help="Try things out on a copy of the first step, after the run."
+            "--experiments/--no-experiments",
+            help="Try things out on a copy of the first step, after the run.",
         ),
     ] = True,
     format_: Annotated[

@@ -81,7 +81,7 @@ class Taken:
     summed: bool
 
 
-def taken(step: Step, loss: Tensor) -> Taken:
+def replayable(step: Step, loss: Tensor) -> Taken:
     """Make a step that can be replayed of what was recorded.
 
     Args:
@@ -158,9 +158,7 @@ def _memory(value: Tensor) -> int:
         return -id(value)
 
 
-def _weights(
-    step: Step, relevant: Sequence[int], root: int
-) -> tuple[dict[int, tuple[int, str]], list[int]]:
+def _weights(step: Step, relevant: Sequence[int], root: int) -> tuple[dict[int, tuple[int, str]], list[int]]:
     """Parameters that the calls take directly: of models, and of none."""
     names = {
         id(p): (place, name)
@@ -175,8 +173,8 @@ def _weights(
             weights[n] = names[id(value)]
         elif value.grad_fn is not None:
             raise NotCheckedError(
-                "the loss takes a tensor whose graph was made out of sight: before a model was called, inside one, or by an "
-                "autograd.Function"
+                "the loss takes a tensor whose graph was made out of sight: before a model was called, inside one, or by "
+                "an autograd.Function"
             )
         elif value.requires_grad and isinstance(value, nn.Parameter):
             free.append(n)
@@ -322,7 +320,9 @@ def _no_numbers(step: Step, relevant: Sequence[int], live: Collection[int]) -> N
         return
     for place in relevant:
         entry = step.entries[place]
-        long = any(isinstance(a, float) and len(repr(abs(a)).strip("0.").replace(".", "")) > 6 for a in entry.args)
+        long = any(
+            isinstance(a, float) and len(repr(abs(a)).strip("0.").replace(".", "")) > 6 for a in entry.args
+        )
         if place > looked[0] and entry.call is not None and long:
             raise NotCheckedError("the loss is made with numbers that were read off the output")
 
@@ -343,12 +343,8 @@ def _rows(model: Replay, x: Tensor, y: Tensor, others: bool) -> tuple[bool, bool
         copy = deepcopy(model)
         copy.program = replace(model.program, resize=resize)
         plain(copy)
-        try:
-            with same_streams(), torch.no_grad():
-                one = float(Loss(copy)(copy(x[:half].clone()), y[:half].clone()))
-                two = float(Loss(copy)(copy(x[twice].clone()), y[twice].clone()))
-        except Exception:
-            continue
+        one = _loss(copy, x[:half], y[:half])
+        two = _loss(copy, x[twice], y[twice])
         if not math.isfinite(one):
             continue
         if others or math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-6):
@@ -356,3 +352,12 @@ def _rows(model: Replay, x: Tensor, y: Tensor, others: bool) -> tuple[bool, bool
         if math.isclose(2 * one, two, rel_tol=1e-3, abs_tol=1e-6):
             return False, True, resize
     return True, False, True
+
+
+def _loss(model: Replay, x: Tensor, y: Tensor) -> float:
+    """The loss of some examples; nan where it cannot be taken of so many."""
+    try:
+        with same_streams(), torch.no_grad():
+            return float(Loss(model)(model(x.clone()), y.clone()))
+    except Exception:  # what a user's code raises on another number of rows can be anything
+        return math.nan

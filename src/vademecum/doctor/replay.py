@@ -15,7 +15,9 @@ from .naming import attributes
 SHAPES = frozenset({"view", "reshape", "expand", "view_as", "unflatten"})
 """Functions whose first number may be that of the examples, or so many times it."""
 
-SCALES = frozenset({"div", "true_divide", "mul", "__truediv__", "__itruediv__", "div_", "mul_", "__mul__", "__rmul__"})
+SCALES = frozenset(
+    {"div", "true_divide", "mul", "__truediv__", "__itruediv__", "div_", "mul_", "__mul__", "__rmul__"}
+)
 """Functions whose number may be that of the examples."""
 
 

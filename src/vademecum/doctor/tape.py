@@ -13,8 +13,8 @@ Example:
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -28,12 +28,11 @@ from torch.overrides import TorchFunctionMode
 from vademecum._torch.copies import bare_copy
 from vademecum._torch.trace import tensors
 
-from . import played
 from ._finding import Case, Origin
 from .attach import keywords
 from .examine import asleep
 from .naming import version
-from .played import Taken
+from .played import LOOKS_AT, Step, Taken, replayable
 from .record import NotCheckedError
 from .recorder import Recorder
 from .replay import Entry, Ref, Streams, found
@@ -62,7 +61,7 @@ class Tape(TorchFunctionMode):
         super().__init__()
         self._recorder, self._process = recorder, os.getpid()
         self._stack = ExitStack()
-        self._done = False
+        self._done, self._own = False, False
         self._taken: Taken | None = None
         self._why = "no backward pass was seen"
         self._optimizers: list[Optimizer | None] = []
@@ -146,7 +145,7 @@ class Tape(TorchFunctionMode):
         returned = found(result) if isinstance(result, (Tensor, tuple, list)) else ()
         if not taken:
             self._drawn.update(self._number(value) for value in returned)
-        elif returned or changes or getattr(func, "__name__", "") in played.LOOKS_AT:
+        elif returned or changes or getattr(func, "__name__", "") in LOOKS_AT:
             self._note(func, -1, list(args), given, taken, returned, streams, changed=changes)
         return result
 
@@ -160,16 +159,8 @@ class Tape(TorchFunctionMode):
             return
         self._done = True
         try:
-            if not self._entries:
-                raise NotCheckedError("the loss was computed without a call of a whole model")
-            if id(loss) not in self._numbers:
-                raise NotCheckedError("the loss was computed by other means than torch's public functions")
-            with self._quiet():
-                step = played.Step(
-                    tuple(self._entries), tuple(self._values), self._numbers, self._kept, self._drawn,
-                    tuple(model for _, model, _ in self._models.values()), tuple(self._copies), self._memo,
-                )  # fmt: skip
-                self._taken = played.taken(step, loss)
+            with self._unseen():
+                self._taken = self._replayable(loss)
         except NotCheckedError as reason:
             self._why = str(reason)
         except Exception as error:  # the doctor never ends a user's run
@@ -178,6 +169,18 @@ class Tape(TorchFunctionMode):
         self._clear()
         self._memo = memo if self._taken is not None else {}
 
+    def _replayable(self, loss: Tensor) -> Taken:
+        """What was recorded, as a step that can be replayed."""
+        if not self._entries:
+            raise NotCheckedError("the loss was computed without a call of a whole model")
+        if id(loss) not in self._numbers:
+            raise NotCheckedError("the loss was computed by other means than torch's public functions")
+        step = Step(
+            tuple(self._entries), tuple(self._values), self._numbers, self._kept, self._drawn,
+            tuple(model for _, model, _ in self._models.values()), tuple(self._copies), self._memo,
+        )  # fmt: skip
+        return replayable(step, loss)
+
     def _begins(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._done or self._asleep() or next(module.parameters(), None) is None:
             return
@@ -185,7 +188,7 @@ class Tape(TorchFunctionMode):
         if len(self._inside) > 1 or not torch.is_grad_enabled() or torch.is_inference_mode_enabled():
             return
         try:
-            with torch._C.DisableTorchFunction():
+            with self._unseen():
                 self._called(module, args, keywords())
         except Exception as error:  # the doctor never ends a user's run
             self._done = True
@@ -198,10 +201,14 @@ class Tape(TorchFunctionMode):
             self._clear()  # what came before was no training
             known = None
         if known is None:
-            size = sum(p.nbytes for copy in (*self._copies, module) for p in copy.parameters() if not _lazy(p))
+            size = sum(
+                p.nbytes for copy in (*self._copies, module) for p in copy.parameters() if not _lazy(p)
+            )
             if size > COPYING:
                 self._done = True
-                self._why = f"the models have {size >> 20} MB, and copies are made of up to {COPYING >> 20} MB"
+                self._why = (
+                    f"the models have {size >> 20} MB, and copies are made of up to {COPYING >> 20} MB"
+                )
                 return
             self._copies.append(bare_copy(module, self._memo))
             known = self._models[id(module)] = len(self._copies) - 1, module, state
@@ -218,7 +225,7 @@ class Tape(TorchFunctionMode):
             return
         part, args_, given, streams = self._pending
         self._pending = ()
-        with torch._C.DisableTorchFunction():
+        with self._unseen():
             self._note(None, part, args_, given, tuple(tensors((args_, given))), found(output), streams)
 
     def _steps(self, optimizer: Optimizer, *_: Any) -> None:
@@ -230,7 +237,7 @@ class Tape(TorchFunctionMode):
             return
         self._stepped.append(optimizer)
         try:
-            with torch._C.DisableTorchFunction():
+            with self._unseen():
                 self._optimizers.append(deepcopy(optimizer, dict(self._memo)))
         except Exception:  # some keep what cannot be copied
             self._optimizers.append(None)
@@ -282,10 +289,17 @@ class Tape(TorchFunctionMode):
             self._kept[number] = value.detach().clone()
 
     def _asleep(self) -> bool:
-        return self._recorder is not None and self._recorder.busy
+        return self._own or (self._recorder is not None and self._recorder.busy)
 
-    def _quiet(self) -> Any:
-        return asleep(self._recorder) if self._recorder is not None else nullcontext()
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Let nothing that is done in the block be recorded."""
+        self._own = True
+        try:
+            with asleep(self._recorder) if self._recorder is not None else nullcontext():
+                yield
+        finally:
+            self._own = False
 
 
 def _in_place(func: Callable[..., Any], given: Mapping[str, Any]) -> bool:
@@ -302,7 +316,9 @@ def _lazy(value: Tensor) -> bool:
     return isinstance(value, nn.parameter.UninitializedParameter)
 
 
-def _maker(optimizer: Optimizer, model: nn.Module, rate: float | None) -> Callable[[nn.Module], Optimizer] | None:
+def _maker(
+    optimizer: Optimizer, model: nn.Module, rate: float | None
+) -> Callable[[nn.Module], Optimizer] | None:
     """Make the same optimizer for copies of a model; None where it is not about the model, or cannot be copied."""
     places = {id(p): place for place, p in enumerate(model.parameters())}
     own = [id(p) for group in optimizer.param_groups for p in group["params"]]
@@ -321,4 +337,3 @@ def _maker(optimizer: Optimizer, model: nn.Module, rate: float | None) -> Callab
         return made
 
     return make
-

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import torch
-
 from ._finding import Case, Finding
 from ._probe import first, seconds_of_a_step
 from ._report import Report
@@ -102,6 +100,7 @@ def trials(case: Case, *, seconds: float = SECONDS) -> Trials:
         What they came to.
 
     Example:
+        >>> import torch
         >>> from torch import nn
         >>> x, y = torch.eye(8), torch.arange(8) % 4
         >>> made = trials(Case(nn.Linear(8, 4), x, y, nn.CrossEntropyLoss(), num_classes=4))
@@ -129,7 +128,9 @@ def trials(case: Case, *, seconds: float = SECONDS) -> Trials:
             text = str(error).splitlines()[0] if str(error) else ""
             because[rule] = f"it failed inside the doctor ({type(error).__name__}: {text})"
         else:
-            if steps.get("steps", experiment.most) < experiment.most and any(f.severity != "ok" for f in said):
+            if steps.get("steps", experiment.most) < experiment.most and any(
+                f.severity != "ok" for f in said
+            ):
                 because[rule] = f"it came to nothing in the {steps['steps']} steps for which there was time"
                 continue
             found += [finding for finding in said if finding.severity != "ok"]
@@ -146,7 +147,9 @@ def _steps(experiment: Experiment, cost: float, left: float) -> dict[str, int]:
         return {experiment.steps: experiment.most} if experiment.steps else {}
     steps = int(fit * experiment.most)
     if not experiment.steps or steps < FEWEST:
-        raise NotCheckedError(f"there was no time for it: a step takes {cost:.2g} s, and {max(left, 0):.1f} s were left")
+        raise NotCheckedError(
+            f"there was no time for it: a step takes {cost:.2g} s, and {max(left, 0):.1f} s were left"
+        )
     return {experiment.steps: steps}
 
 

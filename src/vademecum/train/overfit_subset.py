@@ -158,7 +158,15 @@ def overfit_subset(
         trials = []
         for rate in rates:
             trials.append(
-                _train(task, make_optimizer or _adam, rate, steps, floor=floor, attainable=attainable, scored=scored)
+                _train(
+                    task,
+                    make_optimizer or _adam,
+                    rate,
+                    steps,
+                    floor=floor,
+                    attainable=attainable,
+                    scored=scored,
+                )
             )
             if trials[-1].learned:
                 return trials[-1]

@@ -59,13 +59,16 @@ def accumulation(case: Case) -> list[Finding]:
             cure="Accumulate without dividing, and divide the rate by the number of examples where the batch grows.",
             evidence={"difference": off, "ratio": round(size / float(halves.norm()), 3)}, reference=REFERENCE,
         )]  # fmt: skip
-    norms = [path for path, part in case.model.named_modules() if hasattr(part, "running_mean") and part.training]
+    norms = [
+        path for path, part in case.model.named_modules() if hasattr(part, "running_mean") and part.training
+    ]
     why = (
         f"batch normalization ({norms[0].removeprefix('parts.0.')}) takes its statistics of each half"
         if norms else "the mean is taken over what counts (weights, a mask, padding, pairs), not over the examples"
     )  # fmt: skip
     return [Finding(
-        RULE, "note", f"Two halves with half the loss each differ from the whole batch by {off:.1%} of its gradient: {why}.",
+        RULE, "note",
+        f"Two halves with half the loss each differ from the whole batch by {off:.1%} of its gradient: {why}.",
         cure="Where gradients are accumulated, expect another training than with the whole batch at once.",
         evidence={"difference": off}, reference=REFERENCE,
     )]  # fmt: skip

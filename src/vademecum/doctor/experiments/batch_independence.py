@@ -4,12 +4,13 @@ References:
     karpathy2019recipe: "use backprop to chart dependencies".
 """
 
+from dataclasses import replace
+
 import torch
 
 from ..._torch.streams import same_streams
-from ..._torch.trace import tensors
 from .._finding import Case, Finding
-from .._probe import copied
+from .._probe import copied, outputs
 
 RULE, REFERENCE = "batch-independence", "karpathy2019recipe"
 
@@ -39,11 +40,11 @@ def batch_independence(case: Case) -> list[Finding]:
         return []
     with copied(case) as own, torch.no_grad():
         own.model.eval()
-        outputs = []
+        said = []
         for x in (own.x, own.x[:1].expand_as(own.x)):
             with same_streams():  # what is random in evaluation is the same for both
-                outputs.append(next(tensors(own.model(x.clone())), None))
-        first, second = outputs
+                said.append(next(iter(outputs(replace(own, x=x.clone()))), None))
+        first, second = said
         if first is None or second is None or first.ndim == 0 or len(first) != len(case.x):
             return []
         change = float((first[0] - second[0]).abs().max())

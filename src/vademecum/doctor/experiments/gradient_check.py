@@ -73,7 +73,8 @@ def gradient_check(case: Case, *, directions: int = 3) -> list[Finding]:
         worst, seen = (0.0, 0.0, 0.0), 0
         for _ in range(directions):
             along = [
-                torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device) * _size(p) for p in weights
+                torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device) * _size(p)
+                for p in weights
             ]
             got = float(sum((g * d).sum() for g, d in zip(grads, along) if g is not None))
             slopes = [_slope(loss, weights, along, h) for h in (H, H / 2)]
@@ -90,7 +91,9 @@ def gradient_check(case: Case, *, directions: int = 3) -> list[Finding]:
 def _said(off: float, slope: float, got: float, seen: int, custom: list[str]) -> Finding:
     evidence = {"difference": off, "slope": slope, "backward": got}
     if off <= WRONG:
-        message = f"Along {seen} random directions the loss changes as its gradient says, to {max(off, 1e-12):.0e}."
+        message = (
+            f"Along {seen} random directions the loss changes as its gradient says, to {max(off, 1e-12):.0e}."
+        )
         return Finding(RULE, "ok", message, evidence=evidence, reference=REFERENCE)
     named = f", and {', '.join(custom)} has a backward of its own" if custom else ""
     return Finding(

@@ -60,7 +60,11 @@ def input_baseline(case: Case, *, steps: int = 200) -> list[Finding]:
         both = zip(_losses(own, rate, zeroed=False), _losses(own, rate, zeroed=True))
         for step, (real, zeros) in enumerate(both):
             start = start if math.isfinite(start) else max(real, zeros)
-            if step % EVERY == 0 and step and zeros - real > AHEAD * max(abs(start - zeros), abs(zeros), 1e-6):
+            if (
+                step % EVERY == 0
+                and step
+                and zeros - real > AHEAD * max(abs(start - zeros), abs(zeros), 1e-6)
+            ):
                 return [_ahead(real, zeros, start, step)]
             if step >= steps or not (math.isfinite(real) and math.isfinite(zeros)):
                 break

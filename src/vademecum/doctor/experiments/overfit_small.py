@@ -29,7 +29,9 @@ FALLEN = 0.05
 """Of the loss at the start: what is below has been learned, also where the least loss is not known."""
 
 
-def overfit_small(case: Case, *, examples: int = 20, steps: int = 200, own_rate: bool = False) -> list[Finding]:
+def overfit_small(
+    case: Case, *, examples: int = 20, steps: int = 200, own_rate: bool = False
+) -> list[Finding]:
     """Train a copy on a few examples and look whether it learns them by heart.
 
     Dropout and weight decay are off, the optimizer is Adam. The floor of the loss is what free outputs, equal for
@@ -52,8 +54,8 @@ def overfit_small(case: Case, *, examples: int = 20, steps: int = 200, own_rate:
         the variance explained) and the attainable one, the steps and the rate. Where Adam learns them and the run's
         own optimizer does not, a "warning" beside the "ok": at its own rate more than half of the loss is left.
 
-    Raises:
-        NotCheckedError: the examples were not learned, and the least loss of a model with several outputs is not known.
+    Of a model with several outputs the least loss is not known: where its loss does not fall to 5 %, nothing is said,
+    by a `NotCheckedError`.
 
     Example:
         >>> from torch import nn
@@ -171,8 +173,8 @@ def _by_own(case: Case, trial: OverfitSubset, steps: int) -> list[Finding]:
     cure = f"Try a rate of {rate * best:.2g}." if better else f"Try Adam with a rate of {trial.rate:g}."
     return [Finding(
         RULE, "warning",
-        f"{trial.examples} examples are learned by heart with Adam at {trial.rate:g} in {trial.steps} steps, while {name} "
-        f"at the run's own rate {rate:.2g} leaves {_part(left[OWN[0]])} of the loss after {steps}{better}.",
+        f"{trial.examples} examples are learned by heart with Adam at {trial.rate:g} in {trial.steps} steps, while "
+        f"{name} at the run's own rate {rate:.2g} leaves {_part(left[OWN[0]])} of the loss after {steps}{better}.",
         cure=cure, where="optimizer", evidence={"own": rate, "left": left[OWN[0]], "best": rate * best},
         reference=REFERENCE, disproof="The rate is meant for far more steps than these.",
     )]  # fmt: skip

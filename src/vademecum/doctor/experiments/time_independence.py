@@ -64,8 +64,8 @@ def time_independence(case: Case) -> list[Finding]:
         return [Finding(RULE, "ok", message, evidence={"change": moved, "size": size}, reference=REFERENCE)]
     return [Finding(
         RULE, "error",
-        f"What is said of the first {cut} positions changes by {moved:.2g} (of {size:.2g}) with later ones, among which "
-        "are the targets.",
+        f"What is said of the first {cut} positions changes by {moved:.2g} (of {size:.2g}) with later ones, among "
+        "which are the targets.",
         cure="Mask attention to later positions, pad convolutions on the left only, and take no bidirectional layer.",
         evidence={"change": moved, "size": size}, reference=REFERENCE,
     )]  # fmt: skip

@@ -62,12 +62,14 @@ def train_eval(case: Case, *, passes: int = 60) -> list[Finding]:
     if apart > FAR:
         return [Finding(
             RULE, "note",
-            f"With dropout off and after {passes} passes over one batch, the outputs of training and of evaluation mode "
-            f"differ by {apart:.0%} of their size.",
+            f"With dropout off and after {passes} passes over one batch, the outputs of training and of evaluation "
+            f"mode differ by {apart:.0%} of their size.",
             cure="Look at what forward does with self.training, and at the momentum of the running statistics.",
             evidence=evidence, reference=REFERENCE, disproof="The model says something else in evaluation on purpose.",
         )]  # fmt: skip
-    message = f"With dropout off, training and evaluation mode say the same (to {apart:.1g} of the outputs' size)."
+    message = (
+        f"With dropout off, training and evaluation mode say the same (to {apart:.1g} of the outputs' size)."
+    )
     return [Finding(RULE, "ok", message, evidence=evidence, reference=REFERENCE)]
 
 

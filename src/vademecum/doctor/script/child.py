@@ -25,7 +25,7 @@ from .. import checks
 from .._report import Report
 from ..attach import attached_to_all
 from ..data_report import data_report
-from ..examine import examine
+from ..examine import asleep, examine
 from ..gate import outcome
 from ..record import Site
 from ..recorder import Recorder
@@ -226,9 +226,8 @@ class _Run:
         os.replace(self.folder / "result.part", self.folder / "result.json")
 
     def examined(self) -> Report:
-        """The report; what the rules compute for it is no event of the run."""
-        self.recorder.busy = True
-        with torch.no_grad():
+        """The report, without gradients and without the listener."""
+        with torch.no_grad(), asleep(self.recorder):
             report = examine(self.recorder)
             data = data_report(self.recorder.record)
             return replace(report, history={**report.history, "data": data})
