@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -72,6 +73,7 @@ def user_line(traceback: Collection[str]) -> tuple[str, int]:
     return "", 0
 
 
+@lru_cache(maxsize=4096)
 def is_installed(file: str) -> bool:
     """Whether a file is part of an installed package, of Python, or of this package."""
     return "site-packages" in file or "dist-packages" in file or file.startswith(("<", _PYTHON, _OWN))

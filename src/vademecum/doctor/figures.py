@@ -140,6 +140,7 @@ class Seen:
         passed: batches that went by, kept or not.
         examples: that went by.
         order: (first figure of the batch) of every batch that went by, by which a repetition shows.
+        waiting: () figures that come next in order, still on their device.
         full: whether the memory allowed for it was used up before the end.
         bytes: used of it.
         made: what the rules made of the batches, once for all of them.
@@ -149,9 +150,25 @@ class Seen:
     passed: int = 0
     examples: int = 0
     order: list[float] = field(default_factory=list)
+    waiting: list[Tensor] = field(default_factory=list)
     full: bool = False
     bytes: int = 0
     made: Any = None
+
+    def passes(self, figure: float | Tensor) -> None:
+        """Take the figure of a batch; one of another device waits, for fetching it would hold the run up."""
+        if isinstance(figure, float) or figure.is_cpu:
+            self.settle()
+            self.order.append(float(figure))
+        else:
+            self.waiting.append(figure)
+
+    def settle(self) -> None:
+        """Fetch what waits, in one copy for each device."""
+        if self.waiting:
+            waiting, self.waiting = self.waiting, []
+            here = waiting[0].device
+            self.order += torch.stack([figure.to(here) for figure in waiting]).tolist()
 
     def x(self) -> Tensor | None:
         """(N, columns) all kept rows of one width, or None."""

@@ -86,11 +86,16 @@ class Loop:
             self.lasted += now - self._ended
         self._ended, self._began = now, math.nan
 
-    def modes(self, call: Any, module: nn.Module, *, look: bool) -> None:
-        """Find out once, at a pass without gradients, whether a model with no part of a known kind has two modes."""
-        if look and call.model not in self.matters:
-            known = bool(mode_dependent(module)) or not small(module)
-            self.matters[call.model] = not known and mode_matters(module, call.args, call.kwargs)
+    def modes(self, call: Any, module: nn.Module, *, look: bool, size: int) -> None:
+        """Find out once, at a pass without gradients, whether a model with no part of a known kind has two modes.
+
+        It takes a copy of the model, which is made of those up to a size in bytes.
+        """
+        if look and call.model not in self.matters and not mode_dependent(module):
+            if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > size:
+                self.matters[call.model] = False
+                return
+            self.matters[call.model] = mode_matters(module, call.args, call.kwargs)
 
     def rate(self, place: int, step: int, rates: Iterable[float]) -> None:
         """Note the rates of an optimizer at a step."""
@@ -119,7 +124,7 @@ class Loop:
         grad = watched.grad
         if grad is None or not (looking or grad.device.type == "cpu"):  # elsewhere asking costs
             return True
-        return math.isfinite(float((grad.coalesce().values() if grad.is_sparse else grad).float().sum()))
+        return math.isfinite(float((grad.coalesce().values() if grad.is_sparse else grad.detach()).sum()))
 
 
 def schedulers(optimizer: torch.optim.Optimizer) -> list[Any]:

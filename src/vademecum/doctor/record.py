@@ -13,6 +13,12 @@ from .fits import Fit
 from .heads import Head
 from .loop import Loop
 
+MANY, BLOCK = 65_536, 64
+"""Figures of steps that are kept, about, and how many neighbors are kept or dropped together."""
+
+LOOKS, NEIGHBORS = 512, 8
+"""The same for looks."""
+
 
 class NotCheckedError(Exception):
     """A rule could not look; its text is the because."""
@@ -322,6 +328,15 @@ class Record:
                 break
             self.passes[i] = self.passes[i]._replace(optimizer=optimizer)
 
+    def thin(self) -> None:
+        """Drop every other block of the older figures where they have become many, so that a long run stays small."""
+        _thin(self.losses, MANY, BLOCK)
+        _thin(self.passes, MANY, BLOCK)
+        _thin(self.rates, MANY, BLOCK)
+        for rates in self.loop.rates.values():
+            _thin(rates, MANY, BLOCK)
+        _thin(self.looks, LOOKS, NEIGHBORS)
+
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All parts of all models with their paths."""
         for name, model in self.models.items():
@@ -337,6 +352,16 @@ class Record:
             sorted(values[max(0, i - half) : i + half + 1])[len(values[max(0, i - half) : i + half + 1]) // 2]
             for i in range(len(values))
         ]
+
+
+def _thin(figures: list[Any], many: int, block: int) -> None:
+    """Where a list is too long, drop every other block of its older half.
+
+    Whole blocks go, so that what takes turns (the losses of two optimizers) stays together.
+    """
+    if len(figures) > many:
+        half = len(figures) // 2
+        figures[:half] = [one for i, one in enumerate(figures[:half]) if i // block % 2 == 0]
 
 
 @dataclass

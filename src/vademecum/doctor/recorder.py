@@ -16,7 +16,7 @@ from vademecum._torch.trace import tensors
 from . import intake, nonfinite, reruns, sketches
 from ._finding import Finding
 from .closer import closer
-from .figures import SAMPLE, Stat, strided
+from .figures import SAMPLE, Seen, Stat, strided
 from .heads import heads
 from .loop import UNSTEPPED, idle_optimizers, schedulers
 from .modes import mode_dependent
@@ -25,8 +25,14 @@ from .record import Call, Look, NotCheckedError, Pass, Record, Scene, Site
 from .schedule import Schedule
 from .sites import caller, line
 
+OFTEN = 8
+"""Looks that are all shown to the rules; of later ones, for graphs hardly change, those at powers of two."""
+
 NEAR = 64
 """Operations next to a loss among which its targets are looked for."""
+
+OLD = 4096
+"""Steps after which old figures are thinned out."""
 
 PATIENCE = 3
 """Failures of one part of the doctor after which it is switched off."""
@@ -34,22 +40,26 @@ PATIENCE = 3
 
 def _quiet(method: Callable[..., None]) -> Callable[..., None]:
     """Keep an event's handling from reaching the user's run: no gradient, no error, its time counted."""
+    clock, name = time.perf_counter, method.__name__
 
     @wraps(method)
     def handled(self: "Recorder", *args: Any) -> None:
         if self.busy or not self.alive:
             return
-        name, begun = method.__name__, time.perf_counter()
+        begun, schedule = clock(), self.schedule
         self.busy = True
-        self.grad = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        self.grad = torch.is_grad_enabled()  # it is off in inference mode, too
         try:
-            with torch.no_grad():
+            if schedule.looking and self.grad:
+                with torch.no_grad():
+                    method(self, *args)
+            else:  # what else computes with tensors sees to it itself: this is called at each step
                 method(self, *args)
         except Exception as error:  # the doctor never ends a user's run
             self.failed(name, error)
         finally:
             self.busy = False
-            self.schedule.spend(time.perf_counter() - begun)
+            schedule.spent += clock() - begun
 
     return handled
 
@@ -80,6 +90,7 @@ class Recorder:
         if find:  # a run of its own may wait for a copy of a larger model
             self.record.copying = 2 << 30
         self.findings: dict[tuple[str, str], Finding] = {}
+        self.target: Tensor | None = None
         self.busy, self.alive, self.grad = False, True, True
         self._calls: list[Call] = []
         self._idle: list[Call] = []
@@ -92,7 +103,7 @@ class Recorder:
         self._risks: list[nonfinite.Risk] = []
         self._thrown = 0
         self._look: Look | None = None
-        self._backwards = 0
+        self._backwards = self._scenes = 0
         self._stepped = True
         self._failures: dict[str, int] = {}
         self._given: list[weakref.ref[Tensor]] = []
@@ -141,7 +152,7 @@ class Recorder:
         if name is None:
             return
         grad = self.grad
-        looking = self.schedule.looking or not grad
+        looking = self.schedule.looking if grad else not self._idle
         given = tuple(tensors((args, kwargs)))
         modes = mode_dependent(module) if looking else {}
         versions = tuple(version(x) for x in given)
@@ -161,9 +172,11 @@ class Recorder:
             reruns.keep(self.record, call, self.memory // 4)
         if grad and self._idle:
             self._evaluated()
-        del self._calls[:-64]
+        for old in self._calls[1:-2]:  # a loop that never goes backward would keep graph after graph alive
+            old.outputs, old.result = (), None
+        del self._calls[1:-64]
         if not grad:
-            sketches.keep(self.record.valid, call, None, self.memory // 2)
+            self._keep(self.record.valid, call, None)
             del self._idle[1:-1]  # the first and the last tell enough; the others only pass
             self._passes += 1
 
@@ -171,11 +184,11 @@ class Recorder:
     def forward_ends(self, module: nn.Module, output: Any) -> None:
         """A whole model has returned."""
         calls = self._calls if self.grad else self._idle
-        if not calls:
+        if not calls or self._name_of(module) != calls[-1].model:
             return
         call = calls[-1]
         call.result, call.outputs = output, tuple(tensors(output)) or attributes(output)
-        self.record.loop.modes(call, module, look=not self.grad)
+        self.record.loop.modes(call, module, look=not self.grad, size=self.record.copying)
         call.changed = tuple(
             i for i, (x, before) in enumerate(zip(call.inputs, call.versions)) if version(x) != before
         )
@@ -199,7 +212,7 @@ class Recorder:
         cpu = loss.device.type == "cpu"
         here = line(record)
         if loss.numel() == 1 and (cpu or self.schedule.looking):
-            value = float(loss)
+            value = float(loss.detach())
             record.losses.append((record.steps, value))
             record.passes.append(Pass(record.steps, value / sketches.scale(loss), here))
             if not math.isfinite(value) and record.nan is None:
@@ -231,6 +244,7 @@ class Recorder:
     def backward_ends(self, loss: Tensor) -> None:
         """A backward pass has ended."""
         self._calls.clear()
+        self.target = None
         if self._look is not None:
             self._look.raw_norm = sketches.norms(self._gradients())
         self._stepped = False
@@ -307,6 +321,8 @@ class Recorder:
         self._modes.clear()
         if look is None:
             self._left.clear()
+        if record.steps % OLD == 0:
+            record.thin()
         self.schedule.stepped()
 
     def told(self, name: str, value: float) -> None:
@@ -331,6 +347,8 @@ class Recorder:
             except Exception as error:
                 self.failed("evaluated", error)
         self.record.loop.listening.close()
+        for seen in (self.record.train, self.record.valid):
+            seen.settle()
         self.record.seconds = time.perf_counter() - self._begun
         self.record.spent = self.schedule.spent
         self.record.unfinished = sketches.shapes(self._calls)
@@ -365,7 +383,7 @@ class Recorder:
         graph = Graph(loss)
         found = heads(graph)
         output = self._calls[-1].outputs[0] if self._calls and self._calls[-1].outputs else None
-        target = sketches.target(found, output)
+        target = sketches.target(found, output) if self.target is None else self.target
         scene = Scene(record, loss, graph, found, self._calls, target, output)
         if found and not record.heads:
             record.heads = tuple(head.kind for head in found)
@@ -395,6 +413,9 @@ class Recorder:
             closer(scene, look)
         except Exception as error:  # the other rules need none of it
             self.failed("figures for symptoms", error)
+        self._scenes += 1
+        if not self.schedule.thorough and self._scenes > OFTEN and self._scenes & (self._scenes - 1):
+            return
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
@@ -414,12 +435,24 @@ class Recorder:
         """Keep the batch of the first call, with its targets where the loss shows them."""
         if not self._calls:
             return
-        target = None
-        if not self.record.train.full and loss.grad_fn is not None:
-            output = self._calls[-1].outputs[0] if self._calls[-1].outputs else None
-            target = sketches.target(heads(Graph(loss, limit=NEAR)), output)
-        sole = all(call.model == self._calls[0].model for call in self._calls)
-        sketches.keep(self.record.train, self._calls[0], target, self.memory // 2, sole=sole)
+        self._keep(self.record.train, self._calls[0], loss)
+
+    def _keep(self, seen: Seen, call: Call, loss: Tensor | None) -> None:
+        """Count a batch; keep its rows as well, with the targets that the loss shows, where the schedule has time."""
+        if seen.full or not self.schedule.affords(seen.passed):
+            sketches.count(seen, call)
+            return
+        begun, target, sole = time.perf_counter(), None, True
+        with torch.no_grad():
+            if loss is not None:
+                sole = all(each.model == call.model for each in self._calls)
+                target = self.target
+                if target is None and loss.grad_fn is not None:
+                    output = self._calls[-1].outputs[0] if self._calls[-1].outputs else None
+                    target = sketches.target(heads(Graph(loss, limit=NEAR)), output)
+            seen.settle()
+            sketches.keep(seen, call, target, self.memory // 2, sole=sole)
+        self.schedule.data += time.perf_counter() - begun
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""

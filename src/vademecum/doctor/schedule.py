@@ -9,7 +9,10 @@ SHORT, CAP = 2e-3, 64
 """Steps shorter than this (seconds) cannot hide a look: of them, so many are looked at in all."""
 
 DOUBLING = 64
-"""Up to this step the powers of two are looked at."""
+"""Up to this step, where steps are short, the powers of two are looked at."""
+
+BATCHES, DATA = 32, 1 / 3
+"""Batches whose rows are kept whatever it costs, and the part of the budget that may be spent on later ones."""
 
 
 class Schedule:
@@ -35,16 +38,18 @@ class Schedule:
         self.looks = 0
         self.step = 0
         self.spent = 0.0
-        self._free = 0.0
-        self._since = time.perf_counter()
+        self.data = 0.0
+        self._begun = self._since = time.perf_counter()
         self._spent_before = 0.0
         self._look_cost = 0.0
         self._plain = 0.0
         self._next = 0
 
-    def spend(self, seconds: float) -> None:
-        """Count time that the doctor took."""
-        self.spent += seconds
+    def affords(self, kept: int) -> bool:
+        """Whether there is time to keep the rows of a batch, after so many."""
+        if self.thorough or kept < BATCHES:
+            return True
+        return self.data <= DATA * self.budget * (time.perf_counter() - self._begun - self.spent)
 
     def stepped(self) -> None:
         """A step has ended: decide about the next."""
@@ -58,15 +63,17 @@ class Schedule:
                 self._look_cost = own if not self._look_cost else 0.7 * self._look_cost + 0.3 * own
         self._since, self._spent_before = now, self.spent
         self.step += 1
-        self.looking = self.thorough or self._wanted()
+        self.looking = self.thorough or self._wanted(now)
 
-    def _wanted(self) -> bool:
+    def _wanted(self, now: float) -> bool:
         if self.step < EARLY:
             return True
+        if self._plain >= SHORT:  # what was spent, at the start too, must have been earned
+            return self.spent + self._look_cost <= self.budget * (now - self._begun - self.spent)
+        if self.looks >= CAP:
+            return False
         if self.step <= DOUBLING:
             return self.step & (self.step - 1) == 0
-        if self.looks >= CAP and self._plain < SHORT:
-            return False
         if self.step < self._next:
             return False
         pause = self._look_cost / max(self.budget * self._plain, 1e-9)
