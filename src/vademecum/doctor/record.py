@@ -87,6 +87,7 @@ class Look:
         entry: what the first layer with weights was given, or None.
         hits: examples and right answers of each class, ((), ()) where there are no classes.
         own_loss: whether the loss is one known head's value and nothing else.
+        summed: whether it is a sum over the batch.
     """
 
     step: int
@@ -110,6 +111,7 @@ class Look:
     entry: Entry | None = None
     hits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     own_loss: bool = False
+    summed: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ class Record:
         seconds: of the run.
         spent: seconds of it that the doctor took.
         overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
+        siblings: rows of the largest data in memory of which a batch that came again and again is a part; 0 where
+            none came so, or none was found.
         unfinished: shapes of the inputs of the calls whose backward pass never came, and of their outputs.
     """
 
@@ -207,6 +211,7 @@ class Record:
     seconds: float = 0.0
     spent: float = 0.0
     overwritten: list[bool] = field(default_factory=list)
+    siblings: int = 0
     unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
 
     def site(self, name: str) -> Site:

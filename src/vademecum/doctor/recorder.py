@@ -257,6 +257,8 @@ class Recorder:
             )
             record.looks.append(look)
         record.steps += 1
+        if record.steps == sketches.REPEATS and not record.siblings:
+            record.siblings = sketches.siblings(record)
         self._look, self._before = None, {}
         self._backwards, self._stepped = 0, True
         self.schedule.stepped()
@@ -328,7 +330,9 @@ class Recorder:
             look.target = Stat.of(target)
         look.accuracy = sketches.accuracy(found, output)
         look.entry, look.hits = intake.entry(scene), intake.hits(scene)
-        look.own_loss = intake.own_loss(scene)
+        look.own_loss, look.summed = intake.own_loss(scene), bool(found) and found[0].reduction == "sum"
+        if not self._calls:  # a loop without modules: the graph shows its data
+            intake.take(scene, self.memory // 2)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")

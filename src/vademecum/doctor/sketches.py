@@ -1,17 +1,19 @@
 """What is kept of the tensors that pass by: small figures, a few rows, never the tensors themselves."""
 
+import gc
 import math
 import weakref
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from vademecum._torch.graph import Op
 
 from .figures import ROWS, Activation, Batch, Seen, strided
 from .heads import Head
-from .record import Call, Scene
+from .record import Call, Record, Scene
 
 NONLINEAR = {
     "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Gelu": "gelu", "Silu": "silu", "Elu": "elu",
@@ -25,6 +27,9 @@ WEIGHTED = frozenset(
     {"Addmm", "Mm", "Convolution", "Bmm", "Baddbmm", "Addmv", "Mv", "Linear", "MkldnnConvolution"}
 )
 """Kinds of operations that take a weight matrix or filter."""
+
+REPEATS = 24
+"""Steps after which one batch that came at each of them is looked for in larger data."""
 
 FLAT = 0.97
 """Beyond this |tanh| is flat; a sigmoid is beyond the same share of its own range."""
@@ -103,6 +108,38 @@ def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool
         if figure([x]) != call.figures[place]:
             found.append(x.untyped_storage().nbytes() > 2 * x.nbytes or id(x) in known)
     return [any(found)] if found else []
+
+
+def siblings(record: Record) -> int:
+    """Look for larger data in memory of which the only batch so far is a part.
+
+    Args:
+        record: of the run so far.
+
+    Returns:
+        Rows of the largest tensor that holds the batch's first and last row, or examples of the loader with the most
+        of them among those with this size of batch; 0 where batches differed or nothing larger is there.
+    """
+    order, kept = record.train.order, record.train.batches
+    if len(set(order)) != 1 or not kept or len(kept[0].x) < 2:
+        return 0
+    batch, most = kept[0], 0
+    ends = batch.x[[0, -1]]
+    for thing in gc.get_objects():
+        kind = type(thing)
+        if kind is DataLoader and thing.batch_size == len(batch.x):
+            try:
+                most = max(most, len(thing.dataset))
+            except TypeError:  # a stream has no length
+                continue
+        elif (
+            kind is Tensor and thing.dtype == batch.x.dtype and thing.ndim and thing.device.type == "cpu"
+            and thing.shape[1:] == batch.shape[1:] and len(thing) > max(most, len(batch.x))
+        ):  # fmt: skip
+            rows = _columns(thing)
+            if all(bool((rows == end).all(1).any()) for end in ends):
+                most = len(thing)
+    return most
 
 
 def shapes(
