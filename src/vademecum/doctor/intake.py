@@ -5,8 +5,9 @@ from torch import Tensor
 
 from vademecum._torch.graph import MOVES
 
+from . import sketches
 from .figures import Entry, strided
-from .record import Scene
+from .record import Call, Scene, Site
 
 SAVED = {
     "Addmm": (1, "mat1", 2), "Mm": (0, "self", 1), "Convolution": (0, "input", 1), "Linear": (0, "input", 1),
@@ -18,16 +19,17 @@ CLASSES = 1000
 """Classes up to which hits are counted."""
 
 
-def entry(scene: Scene) -> Entry | None:
-    """Look at what the first layer with weights is given, after all that is done to the input without learning.
+def first_input(scene: Scene) -> tuple[Tensor, str] | None:
+    """Find what the first layer with weights is given, after all that is done to the input without learning.
 
     Args:
         scene: before a backward pass.
 
     Returns:
-        Its figures; None for a model that begins with a normalization or an embedding that learns.
+        (B, ...) values and the layer's path, "" where it is in no module; None for a model that begins with a
+        normalization or an embedding that learns.
     """
-    found: tuple[int, Tensor, str] | None = None
+    found: tuple[Tensor, str] | None = None
     for op in scene.graph:
         place, name, weight = SAVED.get(op.kind, (0, "", 0))
         if not name or len(op.inputs) <= max(place, weight) or op.inputs[place] is not None:
@@ -36,23 +38,39 @@ def entry(scene: Scene) -> Entry | None:
         data = op.saved(name)
         if leaf is None or leaf.variable is None or data is None or not data.numel() or data.ndim < 2:
             continue
-        if found is None or data.numel() >= found[0]:
-            layer = scene.record.names.get(id(leaf.variable), "").rpartition(".")[0]
-            found = data.numel(), data.detach(), layer
+        if found is None or data.numel() >= found[0].numel():
+            found = data.detach(), scene.record.names.get(id(leaf.variable), "").rpartition(".")[0]
+    return found
+
+
+def entry(scene: Scene) -> Entry | None:
+    """Figures of what the first layer is given, or None."""
+    found = first_input(scene)
     if found is None:
         return None
-    _, data, layer = found
+    data, layer = found
     axis = 1 if data.ndim >= 4 else data.ndim - 1
     columns = data.movedim(axis, -1).reshape(-1, data.shape[axis])
     columns = columns[:: max(1, len(columns) // 1024), :: max(1, columns.shape[1] // 1024)].double()
     std, mean = torch.std_mean(columns, 0, correction=0)
     given = scene.calls[0].inputs if scene.calls else ()
-    raw = any(x.numel() == data.numel() and x.dtype == data.dtype and _same(x, data) for x in given)
+    raw = not given or any(
+        x.numel() == data.numel() and x.dtype == data.dtype and _same(x, data) for x in given
+    )
     return Entry(layer, raw, tuple(mean.tolist()), tuple(std.tolist()), float(columns.abs().max()))
 
 
 def _same(x: Tensor, data: Tensor) -> bool:
     return torch.equal(strided(x, 64), strided(data, 64))
+
+
+def take(scene: Scene, memory: int) -> None:
+    """Keep the batch of a loop without modules, as the first layer was given it."""
+    found = first_input(scene)
+    if found is not None and len(found[0]):
+        call = Call("", scene.record.steps, (found[0],), (), {}, True, {}, True, Site())
+        target = scene.target if scene.target is not None else sketches.target(scene.heads, None)
+        sketches.keep(scene.record.train, call, target, memory)
 
 
 def own_loss(scene: Scene) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .figures import SAMPLE, Activation, Entry, Seen, Stat, strided
+from .figures import SAMPLE, Activation, Entry, Pool, Seen, Stat, strided
 from .fits import Fit
 from .heads import Head
 from .loop import Loop
@@ -121,6 +121,7 @@ class Look:
         site: place in the record's lines of the line that called the backward pass.
         kept: share of values that the dropouts let through, multiplied over those between input and loss.
         rank: effective rank of the last nonlinearity's values over the batch, nan where there is none.
+        summed: whether it is a sum over the batch.
     """
 
     step: int
@@ -152,6 +153,7 @@ class Look:
     site: int = -1
     kept: float = 1.0
     rank: float = float("nan")
+    summed: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,7 @@ class Record:
         seconds: of the run.
         spent: seconds of it that the doctor took.
         overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
+        pool: what was found in memory of the data behind the first batch, or None.
         unfinished: shapes of the inputs of the calls whose backward pass never came, and of their outputs.
     """
 
@@ -282,6 +285,7 @@ class Record:
     seconds: float = 0.0
     spent: float = 0.0
     overwritten: list[bool] = field(default_factory=list)
+    pool: Pool | None = None
     unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
     passes: list[Pass] = field(default_factory=list)
     lines: list[Site] = field(default_factory=list)

@@ -316,6 +316,8 @@ class Recorder:
             }
             record.looks.append(look)
         record.steps += 1
+        if record.steps == sketches.LATER and self.schedule.thorough:
+            self._around()
         self._look, self._before, self._risks = None, {}, []
         self._backwards, self._stepped, self._thrown = 0, True, 0
         self._modes.clear()
@@ -341,11 +343,12 @@ class Recorder:
 
     def ends(self) -> None:
         """The run is over."""
-        if self._idle:
+        for part, wanted in (self._evaluated, bool(self._idle)), (self._around, self.record.pool is None):
             try:
-                self._evaluated()
+                if wanted:
+                    part()
             except Exception as error:
-                self.failed("evaluated", error)
+                self.failed(part.__name__.strip("_"), error)
         self.record.loop.listening.close()
         for seen in (self.record.train, self.record.valid):
             seen.settle()
@@ -408,7 +411,9 @@ class Recorder:
             reruns.keep_target(record, self._calls, target)
         look.accuracy = sketches.accuracy(found, output)
         look.entry, look.hits = intake.entry(scene), intake.hits(scene)
-        look.own_loss = intake.own_loss(scene)
+        look.own_loss, look.summed = intake.own_loss(scene), bool(found) and found[0].reduction == "sum"
+        if not self._calls:  # a loop without modules: the graph shows its data
+            intake.take(scene, self.memory // 2)
         try:
             closer(scene, look)
         except Exception as error:  # the other rules need none of it
@@ -453,6 +458,10 @@ class Recorder:
             seen.settle()
             sketches.keep(seen, call, target, self.memory // 2, sole=sole)
         self.schedule.data += time.perf_counter() - begun
+
+    def _around(self) -> None:
+        """Look for the data behind the first batch."""
+        self.record.pool = sketches.pool(self.record)
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""

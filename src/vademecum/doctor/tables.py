@@ -55,8 +55,8 @@ class Table:
         """(N,) bool, the rows of the first pass: up to the first batch that mostly came before."""
         size = torch.bincount(self.batch)
         new = torch.bincount(self.batch, weights=self.first.double()) / size
-        again = (new < 0.5).nonzero()
-        return self.batch < (int(again[0]) if len(again) else len(new))
+        again = (new[1:] < 0.5).nonzero()
+        return self.batch < (int(again[0]) + 1 if len(again) else len(new))
 
     def distinct(self) -> tuple[Tensor, Tensor | None]:
         """Each different row once, with its target."""
@@ -167,7 +167,11 @@ def numbers(record: Record, table: Table) -> Tensor:
     kind, y = (record.heads or ("",))[0], table.y
     if y is None:
         raise NotCheckedError("the targets of the examples are not known one by one")
-    if kind not in {"mse", "l1", "smooth_l1", "huber"} or y[0].numel() != 1 or not y.is_floating_point():
+    if (
+        kind not in {"mse", "l1", "smooth_l1", "huber", "gaussian"}
+        or y[0].numel() != 1
+        or not y.is_floating_point()
+    ):
         raise NotCheckedError("the targets are not one number an example")
     return y.reshape(-1).double()
 
