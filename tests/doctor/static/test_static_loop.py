@@ -274,6 +274,18 @@ for epoch in range(3):
     run(val_loader, False)
 """,
         ),
+        (
+            epochs("\n    model.eval()", TRAIN),
+            epochs("\n    model.train()\n    if fixed_statistics:\n        model.eval()", TRAIN),
+        ),
+        (
+            epochs(TRAIN, "    model.eval()\n", VALIDATE).replace(
+                "for epoch", "if fast:\n    optimizer = torch.optim.Adam(model.parameters())\nfor epoch"
+            ),
+            epochs("\n    model.train()", TRAIN, "    model.eval()\n", VALIDATE).replace(
+                "for epoch", "if fast:\n    optimizer = torch.optim.Adam(model.parameters())\nfor epoch"
+            ),
+        ),
     ],
     "train-mode-in-validation": [
         (epochs(TRAIN, VALIDATE), epochs("\n    model.train()", TRAIN, "    model.eval()\n", VALIDATE)),

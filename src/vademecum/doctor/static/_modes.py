@@ -18,7 +18,7 @@ from ._program import (
     receiver,
     torch_name,
 )
-from ._trace import class_named, function_named, origin, origins
+from ._trace import class_named, function_named, made, origin, origins
 
 _LAYERS = ("Dropout", "BatchNorm", "AlphaDropout", "FeatureAlphaDropout", "SyncBatchNorm", "RReLU")
 _WITH_DROPOUT = frozenset(["Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"])
@@ -33,7 +33,7 @@ class Event:
 
     Attributes:
         kind: "train", "eval", "unknown", "backward" or "step".
-        whose: what tells the network from others, of a step the optimizer; None for a backward.
+        whose: what tells the network from others, of a step the optimizers that it may be; None for a backward.
         node: where it stands.
     """
 
@@ -195,9 +195,9 @@ def _call(
             yield Event("backward", None, call)
         return
     if method(call) == "step":
-        made_by = [optimizer_of(program, whose) for step, whose in steps(program, call) if step is call]
-        if made_by and made_by[0] is not None:
-            yield Event("step", made_by[0], call)
+        whose = next((whose for step, whose in steps(program, call) if step is call), None)
+        if whose is not None and optimizer_of(program, whose) is not None:
+            yield Event("step", frozenset(made(program, whose)), call)
         return
     name = method(call)
     if name == "eval" and not call.args and not dotted(program, receiver(call)):

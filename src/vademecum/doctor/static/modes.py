@@ -65,10 +65,10 @@ def eval_mode_in_training(program: Program) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _steps(networks: Mapping[ast.Call, set[object]], optimizer: object, network: object) -> bool:
-    """Whether an optimizer has a network's parameters; one that is not known has those of the only one there is."""
-    if isinstance(optimizer, ast.Call):
-        return network in networks.get(optimizer, set())
+def _steps(networks: Mapping[ast.Call, set[object]], optimizers: object, network: object) -> bool:
+    """Whether one of the optimizers has a network's parameters; one that is not known is the only one there is."""
+    if isinstance(optimizers, frozenset) and optimizers:
+        return any(network in networks.get(optimizer, set()) for optimizer in optimizers)
     return len(networks) == 1 and any(network in found for found in networks.values())
 
 
