@@ -12,7 +12,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "redundant-sigmoid": frozenset({"vanishing-gradient", "lr-too-low"}),
     "missing-log-softmax": frozenset({"diverging-loss", "lr-too-high"}),
     "missing-output-activation": frozenset({"non-finite", "dead-relu"}),
-    "wrong-softmax-dim": frozenset({"batch-mixing"}),
+    "wrong-softmax-dim": frozenset({"batch-mixing", "missing-causal-mask"}),
     "single-logit-softmax": frozenset(
         {"input-ignored", "constant-output", "vanishing-gradient", "wrong-softmax-dim"}
     ),

@@ -151,3 +151,30 @@ def test_the_fault_is_told_first(net, rule, loss):
 @pytest.mark.parametrize("loss", SOUND)
 def test_a_sound_loss_is_silent(net, loss):
     assert alarms(net, lambda step: loss(net(X))) == []
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, after=lambda a: a):
+        super().__init__()
+        self.qkv, self.out, self.dim, self.after = nn.Linear(2, 24), nn.Linear(24, K), dim, after
+
+    def forward(self, x):
+        q, k, v = self.qkv(x.view(-1, 3, 2)).chunk(3, -1)
+        return self.out((self.after((q @ k.transpose(1, 2) / 3).softmax(self.dim)) @ v).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("dim", "after", "level"),
+    [
+        (1, lambda a: a, "warning"),
+        (1, lambda a: F.dropout(a, 0.5, False) * torch.ones(3), "warning"),
+        (-1, lambda a: a, None),
+        (1, lambda a: a / a.sum(-1, keepdim=True), None),
+        (1, lambda a: a.transpose(1, 2), None),
+    ],
+)
+def test_attention_that_normalizes_its_queries(dim, after, level):
+    torch.manual_seed(0)
+    model = Attention(dim, after)
+    found = {f.rule: f.severity for f in report(model, lambda step: F.cross_entropy(model(X), Y)).findings}
+    assert found == ({"wrong-softmax-dim": level} if level else {})
