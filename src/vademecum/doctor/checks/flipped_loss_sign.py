@@ -58,6 +58,9 @@ def flipped_loss_sign(scene: Scene) -> Iterator[Finding]:
     record, graph = scene.record, scene.graph
     if len(record.models) > 1 or len(record.optimizers) > 1:
         return
+    given = {id(x) for call in scene.calls for x in call.inputs}
+    if any(id(leaf) in given for leaf in graph.leaves):
+        return  # an input is being changed, as an attack on the network does
     known = [head for head in scene.heads if head.kind in KINDS]
     turned = [head for head in known if signs(graph, head.op) == {-1 if _is_positive(head) else 1}]
     if known:
