@@ -4,7 +4,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -173,6 +173,16 @@ class Graph:
             if not stop(behind):
                 waiting.extend(self.inputs(behind))
         return found
+
+    @cached_property
+    def consumers(self) -> dict[int, list[Op]]:
+        """The operations that took the result of each operation, by its place."""
+        above: dict[int, list[Op]] = {}
+        for op in self.ops:
+            for index in dict.fromkeys(op.inputs):
+                if index is not None:
+                    above.setdefault(index, []).append(op)
+        return above
 
     @property
     def leaves(self) -> list[Tensor]:

@@ -120,10 +120,14 @@ def keywords() -> dict[str, Any]:
 
 
 def _begins(recorder: Recorder, module: nn.Module, args: Any, kwargs: Any) -> None:
+    if torch.compiler.is_compiling():  # the compiler reads hooks as a part of the model
+        return
     recorder.forward_begins(module, args, kwargs)
 
 
 def _ends(recorder: Recorder, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    if torch.compiler.is_compiling():
+        return
     recorder.forward_ends(module, output)
 
 

@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import torch
@@ -74,7 +76,10 @@ class Subject:
                     part.training = self.kept.modes.get(path, part.training)
             watch(copy)
             arguments = _changed(copied([list(self.kept.args), dict(self.kept.kwargs)]), change)
-            with torch.inference_mode(False), torch.set_grad_enabled(grad):
+            places = {p.device for p in copy.parameters()}
+            if len(places) == 1:  # the model may have been moved since
+                arguments = _changed(arguments, lambda x: x.to(next(iter(places))))
+            with redirect_stdout(StringIO()), torch.inference_mode(False), torch.set_grad_enabled(grad):
                 torch.manual_seed(seed)
                 try:
                     return copy(*arguments[0], **arguments[1])
@@ -103,6 +108,8 @@ def subjects(record: Record, *, fewest: int = 2) -> Iterator[Subject]:
         main = main_input(tuple(tensors((kept.args, kept.kwargs))))
         if size > record.copying:
             why = f"the model has {size >> 20} MB, and copies are made of up to {record.copying >> 20} MB"
+        elif torch.distributed.is_available() and torch.distributed.is_initialized():
+            why = "other processes would have to run the pass as well"
         elif main is None or len(main) < fewest:
             why = f"the kept batch has fewer than {fewest} examples"
         elif not all(bool(torch.isfinite(p).all()) for p in model.parameters() if not _lazy(p)):

@@ -33,16 +33,6 @@ SAID = {
 """What their kinds are called in a sentence."""
 
 
-def consumers(graph: Graph) -> dict[int, list[Op]]:
-    """The operations that took the result of each operation."""
-    above: dict[int, list[Op]] = {}
-    for op in graph:
-        for index in op.inputs:
-            if index is not None:
-                above.setdefault(index, []).append(op)
-    return above
-
-
 def weighted(op: Op) -> bool:
     """Whether an operation multiplies by a weight matrix or filter, or may hide that."""
     return op.kind in WEIGHTED or "Rnn" in op.kind or "Attention" in op.kind or op.kind.startswith("Compiled")
@@ -137,7 +127,7 @@ def signs(graph: Graph, op: Op) -> frozenset[int]:
     Returns:
         One sign for each way up.
     """
-    above = consumers(graph)
+    above = graph.consumers
     found: set[int] = set()
     waiting: list[tuple[Op, int]] = [(op, 1)]
     seen: set[tuple[int, int]] = set()

@@ -112,7 +112,7 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
         self._recorder.record.loop.compared = True
 
     def report(self) -> Report:
-        """What was found so far."""
+        """What was found so far; some rules run a copy of the model for it, so call it now and then."""
         return examine(self._recorder)
 
     def scalars(self) -> Mapping[str, float]:

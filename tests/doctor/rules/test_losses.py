@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vademecum.doctor import watch
+
 sys.path.insert(0, str(Path(__file__).parent))
 from graph_loops import alarms, report
 
@@ -151,3 +153,98 @@ def test_the_fault_is_told_first(net, rule, loss):
 @pytest.mark.parametrize("loss", SOUND)
 def test_a_sound_loss_is_silent(net, loss):
     assert alarms(net, lambda step: loss(net(X))) == []
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, after=lambda a: a):
+        super().__init__()
+        self.qkv, self.out, self.dim, self.after = nn.Linear(2, 24), nn.Linear(24, K), dim, after
+
+    def forward(self, x):
+        q, k, v = self.qkv(x.view(-1, 3, 2)).chunk(3, -1)
+        return self.out((self.after((q @ k.transpose(1, 2) / 3).softmax(self.dim)) @ v).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("dim", "after", "level"),
+    [
+        (1, lambda a: a, "warning"),
+        (1, lambda a: F.dropout(a, 0.5, False) * torch.ones(3), "warning"),
+        (-1, lambda a: a, None),
+        (1, lambda a: a / a.sum(-1, keepdim=True), None),
+        (1, lambda a: a.transpose(1, 2), None),
+    ],
+)
+def test_attention_that_normalizes_its_queries(dim, after, level):
+    torch.manual_seed(0)
+    model = Attention(dim, after)
+    found = {f.rule: f.severity for f in report(model, lambda step: F.cross_entropy(model(X), Y)).findings}
+    assert found == ({"wrong-softmax-dim": level} if level else {})
+
+
+def test_what_is_turned_on_purpose_is_not_told(net):
+    attacked = X.clone().requires_grad_()
+    assert alarms(net, lambda step: -F.cross_entropy(net(attacked), Y)) == []
+    other = nn.Linear(6, K)
+    both = torch.optim.SGD([*net.parameters(), *other.parameters()], lr=0.01)
+    with watch([net, other], both) as doctor:
+        for _ in range(6):
+            (-F.cross_entropy(net(X) + other(X), Y)).backward()
+            both.step()
+            both.zero_grad()
+    assert [f.rule for f in doctor.report().findings] == []
+
+
+def test_a_compiled_network_is_read_by_its_values(net):
+    made = nn.Sequential(net, nn.Softmax(dim=1))
+    compiled = torch.compile(made, backend="aot_eager")
+    findings = report(compiled, lambda step: F.cross_entropy(compiled(X), Y)).findings
+    assert [f.rule for f in findings][:1] == ["redundant-softmax"]
+    made = nn.Sequential(net, nn.Sigmoid())
+    compiled = torch.compile(made, backend="aot_eager")
+    wide, hot = X.repeat(2, 1), HOT.repeat(2, 1)
+    findings = report(compiled, lambda step: F.binary_cross_entropy_with_logits(compiled(wide), hot)).findings
+    assert [(f.rule, f.severity) for f in findings][:1] == [("redundant-sigmoid", "warning")]
+    assert (
+        alarms(made, lambda step: F.binary_cross_entropy(compiled(wide), hot)) == []
+    )  # hooks within: nothing breaks
+
+
+def test_a_loss_inside_the_model_is_read_as_well():
+    class Inside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(6, 16), nn.Linear(16, K)
+
+        def forward(self, x, labels):
+            logits = self.head(F.gelu(self.body(x))).softmax(-1)
+            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+
+    model = Inside()
+    [finding] = report(model, lambda step: model(x=X, labels=Y)["loss"]).findings
+    assert (finding.rule, finding.where) == ("redundant-softmax", "head")
+
+
+def test_the_crash_of_a_loss_is_translated(net):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    doctor = watch(net, optimizer)
+    with pytest.raises(RuntimeError, match="between 0 and 1"), doctor:
+        F.binary_cross_entropy(net(X), HOT).backward()
+    [finding] = doctor.report().findings
+    assert (finding.rule, finding.severity) == ("missing-output-activation", "error")
+    doctor = watch(net, optimizer)
+    with pytest.raises(ValueError, match="negative"), doctor:
+        F.gaussian_nll_loss(X[:, :K], HOT, net(X) - 100).backward()
+    assert "variance" in doctor.report().findings[0].message
+
+
+def test_single_scores():
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+    for loss in (
+        lambda z: F.cross_entropy(z, torch.zeros(N).long()),
+        lambda z: F.binary_cross_entropy(z.softmax(1), BIT[:, None]),
+        lambda z: F.nll_loss(z.log_softmax(1), torch.zeros(N).long()),
+    ):
+        findings = report(model, lambda step, loss=loss: loss(model(X))).findings
+        assert [f.rule for f in findings][:1] == ["single-logit-softmax"]
+    assert alarms(model, lambda step: F.binary_cross_entropy_with_logits(model(X), BIT[:, None])) == []

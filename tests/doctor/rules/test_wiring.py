@@ -150,6 +150,22 @@ def test_what_is_meant_is_no_alarm():
     assert told(student, lambda step: student(X)).get("detached-part") == "note"
 
 
+def test_a_generator_whose_output_is_cut_off_is_told():
+    made, judge = nn.Linear(6, 6), nn.Linear(6, 1)
+    optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (made, judge)]
+    for cut, level in ((True, {"detached-part"}), (False, set())):
+        with watch([made, judge], optimizers) as doctor:
+            for _ in range(6):
+                for fake in (made(X).detach(), made(X).detach() if cut else made(X)):
+                    loss = F.softplus(judge(fake)).mean() + F.softplus(-judge(X)).mean()
+                    for optimizer in optimizers:
+                        optimizer.zero_grad()
+                    loss.backward()
+                    for optimizer in optimizers:
+                        optimizer.step()
+        assert {f.rule for f in doctor.report().findings if f.severity == "error"} == level
+
+
 def test_losses_of_two_phases_reach_both_parts():
     model = Net()
     target = torch.randn(N, 16)
@@ -254,6 +270,16 @@ def test_straight_through_and_remainders_are_not_told():
 def test_a_step_in_the_middle_is_a_warning():
     model = Net(torch.round)
     assert told(model, lambda step: F.cross_entropy(model(X), Y))["nondifferentiable-output"] == "warning"
+
+
+def test_a_loss_of_the_argmax_is_told_as_such():
+    model = mlp()
+    loss = nn.MSELoss()
+    [finding, *_] = report(
+        model, lambda s: loss(model(X).argmax(1).float().requires_grad_(), Y.float())
+    ).findings
+    assert (finding.rule, finding.severity) == ("nondifferentiable-output", "error")
+    assert [f.rule for f in finding.folded] == ["loss-detached"]
 
 
 # ---------------------------------------------------------------- layers that the module does not know
@@ -369,6 +395,13 @@ def test_units_that_began_alike_are_told(value, bias, level):
 def test_one_layer_of_zeros_is_fine():
     for model in (constant(0.0, 2), constant(0.0, 0)):
         assert alarms(model, lambda step, model=model: F.cross_entropy(model(X), Y), steps=12) == []
+
+
+def test_matrices_of_no_module_are_seen():
+    first, second = torch.zeros(6, 16, requires_grad=True), torch.zeros(16, K, requires_grad=True)
+    optimizer = torch.optim.SGD([first, second], lr=0.1)
+    found = told(mlp(), lambda s: F.cross_entropy((X @ first).relu() @ second, Y), optimizer=optimizer)
+    assert found["symmetric-init"] == "error"
 
 
 # ---------------------------------------------------------------- class numbers

@@ -48,7 +48,8 @@ def batch_mixing(record: Record) -> Iterator[Finding]:
         record: of the run so far.
 
     Yields:
-        "error" where they do; "note" where several optimizers train, for a critic may compare examples.
+        "error" where they do; "note" where several models train with several optimizers and no classes are told, for
+        a critic may compare examples.
 
     Raises:
         NotCheckedError: no pass can be run again, or it is not clear that rows are examples.
@@ -69,9 +70,11 @@ def batch_mixing(record: Record) -> Iterator[Finding]:
             worst = max(worst, change)
             if change > tolerance(outputs(plain)[0]):
                 told, where = told + 1, where or _place(subject, rows)
+        classes = subject.kept.target is not None and not subject.kept.target.is_floating_point()
+        critic = len(record.models) > 1 and len(record.optimizers) > 1 and not classes
         if told >= 2:
             yield Finding(
-                "batch-mixing", "note" if len(record.optimizers) > 1 else "error",
+                "batch-mixing", "note" if critic else "error",
                 f"When half of {size} examples are exchanged, the outputs of the others change by up to {worst:.2g} of "
                 "their size, in evaluation mode: examples are mixed" + (f", first in {where}." if where else "."),
                 cure="Look for a layer without batch_first=True, a view or reshape across the batch, and a mean, "

@@ -20,10 +20,12 @@ References:
 import math
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from vademecum._torch.graph import Op
 
 from .._finding import Finding
-from ..reading import consumers, near
+from ..reading import near
 from ..record import Scene
 
 REFERENCE = "karpathy2019recipe"
@@ -100,12 +102,12 @@ def _meets(scene: Scene, op: Op, count: int) -> bool:
     """Whether an operation can stretch its argument by meeting a constant of so many values."""
     if op.kind in {"Mul", "Div"}:
         by = op.saved("other") if op.saved("other") is not None else op.saved("self")
-        return by is not None and by.numel() == count
+        return isinstance(by, Tensor) and by.numel() == count
     if op.kind in {"Sub", "Rsub"}:
         return _plain(scene, op)
     if op.kind != "Expand":
         return False
-    targets = [t for up in consumers(scene.graph).get(op.index, []) if (t := up.saved("target")) is not None]
+    targets = [t for up in scene.graph.consumers.get(op.index, []) if (t := up.saved("target")) is not None]
     if targets:  # a loss of one operation stretches both itself
         return 0 in targets[0].stride()
     return any(head.kind == "l1" and scene.graph.source(head.op) is not None for head in scene.heads)
@@ -113,7 +115,7 @@ def _meets(scene: Scene, op: Op, count: int) -> bool:
 
 def _plain(scene: Scene, op: Op) -> bool:
     """Whether a difference is averaged over all its entries: no kernel, no minimum over pairs."""
-    above, waiting, seen = consumers(scene.graph), [op], set()
+    above, waiting, seen = scene.graph.consumers, [op], set()
     while waiting:
         for up in above.get(waiting.pop().index, ()):
             if up.kind not in PLAIN:

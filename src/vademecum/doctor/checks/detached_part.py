@@ -18,7 +18,7 @@ References:
     karpathy2019recipe: follow the gradient from the output back to the weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torch import nn
 
@@ -67,14 +67,34 @@ def detached_part(record: Record) -> Iterator[Finding]:
         prefix = f"{name}." if len(record.models) > 1 else ""
         mine = {key: p for key, p in record.trainable.items() if key.startswith(prefix)}
         lost = [key for key, p in mine.items() if key not in record.reached and id(p) in owned]
-        if not lost or len(lost) == len([key for key in mine if id(mine[key]) in owned]):
-            continue  # a model that no loss reaches at all is not in training
+        if not lost:
+            continue
+        if len(lost) == sum(id(p) in owned for p in mine.values()):
+            yield from _whole(record, name, mine)
+            continue
         share = sum(mine[key].numel() for key in lost) / sum(p.numel() for p in mine.values())
         subject = next((one for one in subjects(record, fewest=1) if one.name == name), None)
         if subject is None:
             raise NotCheckedError("no pass of the model was kept that could be run again")
         found = cut(subject, [key[len(prefix) :] for key in lost])
         yield _finding(record, subject, found, prefix, lost, share)
+
+
+def _whole(record: Record, name: str, mine: Mapping[str, nn.Parameter]) -> Iterator[Finding]:
+    """A model that runs with gradients, and whose optimizer steps, although no loss reaches it."""
+    ids = {id(p) for p in mine.values()}
+    for place, optimizer in enumerate(record.optimizers):
+        having = any(id(p) in ids for group in optimizer.param_groups for p in group["params"])
+        if having and record.steps_of[place] >= LOOKS and name in record.kept and len(record.models) > 1:
+            yield Finding(
+                "detached-part", "error",
+                f"No loss reaches the model {name}, although it runs with gradients and its optimizer has made "
+                f"{record.steps_of[place]} steps: its output is cut off before it meets a loss.",
+                cure=f"Remove the detach(), .data or numpy() on the output of {name} where its own loss is made.",
+                where=name, evidence={"steps": record.steps_of[place], "looks": record.looked}, reference=REFERENCE,
+                disproof="These weights get a gradient in another phase of the run.",
+            )  # fmt: skip
+            return
 
 
 def _finding(

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from .._finding import Finding
 from ..heads import Head
-from ..reading import consumers, near, signs
+from ..reading import near, signs
 from ..record import Scene
 
 REFERENCE = "goodfellow2016deep"
@@ -58,6 +58,9 @@ def flipped_loss_sign(scene: Scene) -> Iterator[Finding]:
     record, graph = scene.record, scene.graph
     if len(record.models) > 1 or len(record.optimizers) > 1:
         return
+    given = {id(x) for call in scene.calls for x in call.inputs}
+    if any(id(leaf) in given for leaf in graph.leaves):
+        return  # an input is being changed, as an attack on the network does
     known = [head for head in scene.heads if head.kind in KINDS]
     turned = [head for head in known if signs(graph, head.op) == {-1 if _is_positive(head) else 1}]
     if known:
@@ -65,7 +68,7 @@ def flipped_loss_sign(scene: Scene) -> Iterator[Finding]:
             yield _finding(scene, turned[0].op.site, scene.layer(turned[0].op))
         return
     logs = [op for op in near(graph) if op.kind in {"Log", "LogSigmoid"}]
-    met = [up for op in logs for up in consumers(graph).get(op.index, []) if up.kind == "Mul"]
+    met = [up for op in logs for up in graph.consumers.get(op.index, []) if up.kind == "Mul"]
     labels = [
         up for up in met if len(graph.inputs(up)) == 1 and _is_labels(up.saved("self"), up.saved("other"))
     ]

@@ -123,7 +123,7 @@ def _by_place(result: object, x: Tensor, axis: int) -> Tensor | None:
             out = out.transpose(1, 2)
         elif tuple(out.shape[:2]) != lead and len(out) == batch * length and out.ndim == 2:
             out = out.reshape(*lead, -1)
-        if out.ndim >= 2 and tuple(out.shape[:2]) == lead and out.numel() > batch * length:
+        if out.ndim >= 2 and tuple(out.shape[:2]) == lead and out.numel() >= batch * length:
             out = out.reshape(*lead, -1)
             return out if axis == 1 else out.transpose(0, 1)
     return None

@@ -25,7 +25,7 @@ from torch import Tensor
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import consumers, weight
+from ..reading import weight
 from ..record import Scene
 from ..sketches import WEIGHTED
 
@@ -129,7 +129,7 @@ def _is_recurrent(scene: Scene, op: Op) -> bool:
 
 def _is_multiplied(graph: Graph, op: Op) -> bool:
     """Whether a layer's result meets another result in a product, as queries, keys and values do."""
-    above, waiting, seen = consumers(graph), [op], set()
+    above, waiting, seen = graph.consumers, [op], set()
     while waiting:
         for up in above.get(waiting.pop().index, ()):
             if "Attention" in up.kind or (up.kind in WEIGHTED and weight(graph, up) is None):

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, consumers, near, raw_scores
+from ..reading import CLAMPS, near, raw_scores
 from ..record import Record, Scene
 
 REFERENCE = "goodfellow2016deep"
@@ -107,7 +107,7 @@ def _clamped(graph: Graph, op: Op) -> bool:
 
 def _meets_targets(graph: Graph, op: Op) -> bool:
     """Whether a logarithm is multiplied by, or picked by, what is no part of the network."""
-    above = consumers(graph).get(op.index, [])
+    above = graph.consumers.get(op.index, [])
     return any(
         up.kind in {"NllLoss", "Index", "Gather"} or (up.kind == "Mul" and len(graph.inputs(up)) == 1)
         for up in above

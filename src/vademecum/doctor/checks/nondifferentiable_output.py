@@ -17,7 +17,10 @@ References:
     goodfellow2016deep: section 8.1.2, the loss that is wanted may have no useful gradient, so another is minimized.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
 
 from vademecum._torch.graph import Graph, Op
 
@@ -42,6 +45,7 @@ def nondifferentiable_output(scene: Scene) -> Iterator[Finding]:
         "error" where all are, "warning" where some are.
     """
     graph = scene.graph
+    yield from _restarted(scene)
     steps = graph.of(*FLAT)
     if not steps:
         return
@@ -64,6 +68,41 @@ def nondifferentiable_output(scene: Scene) -> Iterator[Finding]:
         where="" if whole else lost[0].rpartition(".")[0], evidence={"lost": len(lost), "learned": len(learned)},
         reference=REFERENCE, file=file, line=line, disproof="A gradient that is not 0.",
     )  # fmt: skip
+
+
+def _restarted(scene: Scene) -> Iterator[Finding]:
+    """A graph that begins anew at a choice made from the model's output."""
+    names = scene.record.names
+    if any(id(leaf) in names for leaf in scene.graph.leaves):
+        return
+    for leaf in scene.graph.leaves:
+        how = next((how for call in scene.calls for out in call.outputs if (how := _made(leaf, out))), "")
+        if how:
+            yield Finding(
+                "nondifferentiable-output", "error",
+                f"The loss is computed from {how} of the model's output, which has no gradient; requires_grad on the "
+                "result does not lead back to the model.",
+                cure=f"Compute the loss from the output itself, and use {how} only to report.",
+                evidence={"lost": len(names), "learned": len(names)}, reference=REFERENCE,
+                disproof="A gradient that is not 0.",
+            )  # fmt: skip
+            return
+
+
+def _made(leaf: Tensor, output: Tensor) -> str:
+    """What a tensor is of an output: its argmax, it rounded or compared with 0, or ""."""
+    ways: dict[str, Callable[[Tensor], Tensor]] = {
+        "the argmax": lambda out: out.argmax(-1 if out.ndim < 3 else 1), "a rounding": torch.round,
+        "the sign": torch.sign, "a comparison": lambda out: out > 0, "a threshold": lambda out: out > 0.5,
+    }  # fmt: skip
+    for how, way in ways.items():
+        if output.is_floating_point() and output.ndim and leaf.numel() > 1:
+            made = way(output.detach())
+            if made.numel() == leaf.numel() and torch.equal(
+                made.flatten().to(leaf.dtype), leaf.detach().flatten()
+            ):
+                return how
+    return ""
 
 
 def _reached(graph: Graph) -> set[int]:

@@ -56,7 +56,7 @@ def symmetric_init(record: Record) -> Iterator[Finding]:
         rows = parameter.detach().reshape(len(parameter), -1)
         if _alike(rows) and _began_alike(record.start.get(name), rows):
             found.append(_still(record, name, rows))
-    yield from found or _only_biases(record)
+    yield from found or [*_of_no_module(record), *_only_biases(record)]
 
 
 def _still(record: Record, name: str, rows: Tensor) -> Finding:
@@ -70,6 +70,24 @@ def _still(record: Record, name: str, rows: Tensor) -> Finding:
         evidence={"units": len(rows), "steps": record.steps}, reference=REFERENCE, step=0,
         disproof="Two rows of the weight differ.",
     )  # fmt: skip
+
+
+def _of_no_module(record: Record) -> Iterator[Finding]:
+    """Matrices that an optimizer has and no module, all of one value to this day."""
+    for optimizer in record.optimizers:
+        for group in optimizer.param_groups:
+            for place, matrix in enumerate(group["params"]):
+                plain = matrix.ndim >= 2 and min(matrix.shape[:2]) > 1 and id(matrix) not in record.names
+                if plain and matrix.requires_grad and bool((matrix == matrix.flatten()[0]).all()):
+                    shape, value = tuple(matrix.shape), float(matrix.detach().flatten()[0])
+                    yield Finding(
+                        "symmetric-init", "error",
+                        f"All entries of the weight {shape}, place {place + 1} in its optimizer, are "
+                        f"{value:.3g} after {record.steps} steps: its units are one unit.",
+                        cure="Initialize it at random: torch.randn(...) / fan_in ** 0.5.", where=f"weight {shape}",
+                        evidence={"units": max(shape[:2]), "steps": record.steps}, reference=REFERENCE, step=0,
+                        disproof="Two of its entries differ.",
+                    )  # fmt: skip
 
 
 def _only_biases(record: Record) -> Iterator[Finding]:

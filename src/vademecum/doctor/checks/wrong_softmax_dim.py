@@ -16,6 +16,7 @@ Fails where: examples are compared with one another on purpose, as a contrastive
 
 References:
     bridle1990probabilistic: the outputs of one input sum to 1.
+    vaswani2017attention: section 3.2.1, the softmax gives the weights on the values.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from torch import Tensor
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, axis, consumers, near, scores
+from ..reading import CLAMPS, axis, near, scores, through, weight
 from ..record import Scene
 
 REFERENCE = "bridle1990probabilistic"
@@ -39,6 +40,13 @@ LOSSES = frozenset(
 """Operations by which probabilities enter a loss."""
 
 
+PAIRS = frozenset({"Mul", "Div", "MaskedFill", "Add", "Where"})
+"""Between the scores of pairs and their softmax: a scale, a mask, a bias."""
+
+KEEPS = frozenset({"View", "UnsafeView", "ReshapeAlias", "Expand", "Clone", "ToCopy", "Alias"})
+"""Moves that come between a softmax of attention and the sum that it weights."""
+
+
 def wrong_softmax_dim(scene: Scene) -> Iterator[Finding]:
     """Look whether the softmax next to the loss was taken over the classes.
 
@@ -46,9 +54,20 @@ def wrong_softmax_dim(scene: Scene) -> Iterator[Finding]:
         scene: before a backward pass.
 
     Yields:
-        "error" where it was taken over another dimension.
+        "error" where it was taken over another dimension; "warning" for an attention that normalizes its queries.
     """
     graph = scene.graph
+    for op, size in _attention(graph):
+        file, line = op.site
+        yield Finding(
+            "wrong-softmax-dim", "warning",
+            f"The softmax of an attention is taken over the queries, dimension -2 of its scores, and its result is "
+            f"summed over the {size} keys: the weights of one query do not sum to 1.",
+            cure="Take the softmax over the keys: dim=-1.", where=scene.layer(op), evidence={"keys": size},
+            reference="vaswani2017attention", file=file, line=line, diff="- dim=-2\n+ dim=-1",
+            disproof="The weights are normalized over the keys afterwards.",
+        )  # fmt: skip
+        break
     for op in near(graph):
         if op.kind not in {"Softmax", "LogSoftmax"} or not scores(graph, graph.source(op)):
             continue
@@ -70,6 +89,29 @@ def wrong_softmax_dim(scene: Scene) -> Iterator[Finding]:
             where=scene.layer(op), evidence={"dim": dim, "size": result.shape[dim]}, reference=REFERENCE,
             file=file, line=line, diff=f"- dim={dim}\n+ dim=-1", disproof="Each row of probabilities sums to 1.",
         )  # fmt: skip
+
+
+def _attention(graph: Graph) -> Iterator[tuple[Op, int]]:
+    """Softmaxes over scores of pairs whose results are summed over another dimension, and that dimension's size."""
+    above = graph.consumers
+    for op in graph.of("Softmax"):
+        result, source = op.saved("result"), through(graph, graph.source(op), PAIRS)
+        if result is None or result.ndim < 2 or source is None or source.kind not in {"Bmm", "Mm", "Baddbmm"}:
+            continue
+        if len(graph.inputs(source)) < 2 or weight(graph, source) is not None:
+            continue
+        now = op
+        while len(above.get(now.index, ())) == 1 and _keeps_last(graph, above[now.index][0]):
+            now = above[now.index][0]
+        for up in above.get(now.index, ()):
+            first = up.kind in {"Bmm", "Mm"} and len(graph.inputs(up)) == 2 and up.inputs[0] == now.index
+            if first and axis(op, result.ndim) == result.ndim - 2:
+                yield op, result.shape[-1]
+
+
+def _keeps_last(graph: Graph, op: Op) -> bool:
+    """Whether an operation leaves the last dimension what it is: a view of the others, a dropout, a cast."""
+    return op.kind in KEEPS or (op.kind == "Mul" and len(graph.inputs(op)) == 1)
 
 
 def _picked(graph: Graph, op: Op) -> Tensor | None:
@@ -102,7 +144,7 @@ def _in_the_batch(scene: Scene, op: Op, result: Tensor) -> bool:
 
 def _above(graph: Graph, op: Op) -> list[Op]:
     """What takes a result, seen through moves, a logarithm, and small numbers added."""
-    above, found, waiting = consumers(graph), [], [op]
+    above, found, waiting = graph.consumers, [], [op]
     while waiting:
         for up in above.get(waiting.pop().index, ()):
             found.append(up)
