@@ -47,6 +47,7 @@ def _rank(graph: Graph) -> float:
         value = op.saved("result") if seen and op.kind in {"Relu", "Tanh", "Sigmoid", "Elu", "Selu"} else None
         if value is not None and value.ndim == 2 and len(value) >= 8:
             rows = value.detach()[:64, :256].float()
+            rows = rows / rows.abs().max().clamp_min(1e-30)
             share = torch.linalg.svdvals(rows - rows.mean(0)).square()
             share = share / share.sum().clamp_min(1e-30)
             return (
