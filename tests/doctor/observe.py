@@ -1,6 +1,8 @@
 """Run a script's text under the doctor, in this process."""
 
 import contextlib
+import importlib
+import importlib.util
 import io
 import runpy
 import sys
@@ -12,6 +14,16 @@ from vademecum.doctor.examine import examine
 from vademecum.doctor.failure import ended
 from vademecum.doctor.recorder import Recorder
 from vademecum.doctor.schedule import Schedule
+
+LISTENS = importlib.util.find_spec("vademecum.doctor.script") is not None
+"""Whether losses that are computed without gradients are heard."""
+
+
+def listening(recorder):
+    """Hear the losses that are computed without gradients."""
+    if not LISTENS:
+        return contextlib.nullcontext()
+    return importlib.import_module("vademecum.doctor.script.listen").Listener(recorder)
 
 
 class Enough(BaseException):
@@ -33,7 +45,12 @@ def observe(text, tmp_path, *, steps=300):
     recorder.schedule.stepped = stepped
     argv, sys.argv = sys.argv, [str(file)]
     try:
-        with same_streams(), attached_to_all(recorder), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            same_streams(),
+            attached_to_all(recorder),
+            listening(recorder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             runpy.run_path(str(file), run_name="__main__")
         recorder.record.finished = True
     except Enough:

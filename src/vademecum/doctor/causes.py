@@ -91,7 +91,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
         "capacity-too-small", "dead-relu", "input-ignored", "lr-too-high", "lr-too-low", "rank-collapse",
         "vanishing-gradient",
     },
-    "dropout-too-strong": OUTCOMES | {"capacity-too-small", "input-ignored", "lr-too-low", "rank-collapse"},
+    "dropout-too-strong": OUTCOMES | {
+        "capacity-too-small", "input-ignored", "lr-too-high", "lr-too-low", "rank-collapse",
+    },
     "dead-relu": OUTCOMES | {"input-ignored", "lr-too-low", "rank-collapse", "vanishing-gradient"},
     "saturated-activation": OUTCOMES | {"input-ignored", "lr-too-low", "rank-collapse", "vanishing-gradient"},
     "vanishing-gradient": OUTCOMES | {"lr-too-low", "rank-collapse"},

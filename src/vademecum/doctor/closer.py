@@ -49,6 +49,7 @@ def _rank(graph: Graph) -> float:
             rows = value.detach()[:64, :256].float()
             if not bool(rows.isfinite().all()):
                 return math.nan
+            rows = rows / rows.abs().max().clamp_min(1e-30)
             share = torch.linalg.svdvals(rows - rows.mean(0)).square()
             share = share / share.sum().clamp_min(1e-30)
             return float(torch.exp(-torch.xlogy(share, share).sum()))

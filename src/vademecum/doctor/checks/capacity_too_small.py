@@ -56,7 +56,7 @@ def capacity_too_small(record: Record) -> Iterator[Finding]:
     if 0 < width <= least and outputs > width + 1:
         what = f"all of the signal passes through {width} number{'s' * (width > 1)} an example, for {outputs} outputs"
         cure = "Widen the narrowest layer, to the number of outputs at least."
-    elif len(shapes) > 1 and max(min(shape[:2]) for shape in shapes) <= TINY:
+    elif gate.open and len(shapes) > 1 and max(min(shape[:2]) for shape in shapes) <= TINY:
         what, cure = (
             f"no layer has more than {max(min(s[:2]) for s in shapes)} units",
             "Widen the hidden layers.",

@@ -26,8 +26,9 @@ from ..gate import median
 from ..record import Look, Record
 from ..symptoms import layers, opened, ratios, total
 
-GROWTH = 30.0
-"""Times that the signal may grow from the first hidden layer to the last before any step was taken."""
+GROWTH, LOUD = 30.0, 2.0
+"""Times that the signal of one nonlinearity may be larger than that of another before any step was taken; and the
+standard deviation that the larger must have, because a signal that fades does not explode."""
 
 STEEP = 1e3
 """Times that the gradient a weight may be larger in the first layer than in the last."""
@@ -60,7 +61,7 @@ def exploding_gradient(record: Record) -> Iterator[Finding]:
     signal = [
         a.std for a in first.activations if a.std > 0 and not a.gate and a.kind not in {"tanh", "sigmoid"}
     ]
-    growth = max(signal[-1] / signal[0], max(signal) / signal[0]) if len(signal) >= 3 else 1.0
+    growth = max(signal) / min(signal) if len(signal) >= 3 and max(signal) > LOUD else 1.0
     steep = sizes[0] / sizes[-1] if len(sizes) >= 3 else 1.0
     spikes, middle = _spikes(seen)
     if not all(math.isfinite(value) for value in norms.values()):
