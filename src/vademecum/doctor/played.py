@@ -109,11 +109,11 @@ def replayable(step: Step, loss: Tensor) -> Taken:
         after, crossing = _behind(step.entries, {root}, step, frozenset({x, y})), []
     else:
         said = {n for place in relevant if place <= calls[-1] for n in step.entries[place].out if n in live}
-        after = _behind(step.entries, {root}, step, frozenset({y, *said}))
+        after = _behind(step.entries, {root}, step, frozenset({y, *said}), since=calls[-1])
         used = {n for place in after for n in step.entries[place].given} | {root}
         own = {n for place in after for n in step.entries[place].out}
         crossing = sorted(n for n in used if n in said or ((n in weights or n in free) and n not in own))
-        before = _behind(step.entries, {*crossing}, step, frozenset({x}))
+        before = _behind(step.entries[: calls[-1] + 1], {*crossing}, step, frozenset({x}))
     constants = _constants(step, [*before, *after], {x, y, *weights, *free})
     program = Program(
         tuple(step.entries[i] for i in before), tuple(step.entries[i] for i in after), tuple(crossing), constants,
@@ -123,7 +123,7 @@ def replayable(step: Step, loss: Tensor) -> Taken:
     step.memo.update({id(step.values[n]): p for n, p in zip(free, model.free)})
     given_x, given_y = _data(step, x), _data(step, y)
     output = _verify(step, model, given_x, given_y, loss)
-    _no_numbers(step, relevant, live)
+    _no_numbers(step, relevant, _live(step, range(len(step.entries)), {*weights, *free}))
     others = any(
         n != x and n not in live and value.ndim > 0 and len(value) == rows
         for place in calls for n in step.entries[place].given for value in (step.values[n],)
@@ -134,20 +134,21 @@ def replayable(step: Step, loss: Tensor) -> Taken:
     return Taken(model, given_x, given_y, Loss(model), output, rows if fixed else 0, others, summed)
 
 
-def _behind(entries: Sequence[Entry], wanted: set[int], step: Step, stop: frozenset[int]) -> list[int]:
-    """Places of the calls that some tensors depend on, without what lies behind others."""
+def _behind(
+    entries: Sequence[Entry], wanted: set[int], step: Step, stop: frozenset[int], since: int = -1
+) -> list[int]:
+    """Places of the calls that some tensors depend on, without what lies behind others up to a place."""
     needed, found = set(wanted) - stop, []
-    touched = {_memory(step.values[n]) for n in needed}
+    touched = {_memory(step.values[n]) for n in wanted}
     for place in range(len(entries) - 1, -1, -1):
         entry = entries[place]
-        makes = any(n in needed for n in entry.out)
-        changes = entry.changes >= 0 and (
-            entry.changes in needed or _memory(step.values[entry.changes]) in touched
-        )
-        if makes or (changes and entry.changes not in stop):
+        changes = entry.changes >= 0 and _memory(step.values[entry.changes]) in touched
+        if changes and entry.changes in stop and place <= since:
+            continue  # what is taken has been changed already
+        if changes or any(n in needed for n in entry.out):
             found.append(place)
             needed.update(n for n in entry.given if n not in stop)
-            touched.update(_memory(step.values[n]) for n in entry.given if n not in stop)
+            touched.update(_memory(step.values[n]) for n in entry.given)
     return found[::-1]
 
 
@@ -167,13 +168,17 @@ def _weights(step: Step, relevant: Sequence[int], root: int) -> tuple[dict[int, 
     }
     made = {n for place in relevant for n in step.entries[place].out}
     weights, free = {}, []
+    hidden = [
+        n for place in relevant if not step.entries[place].grad
+        for n in step.entries[place].out if step.values[n].requires_grad and n not in step.entries[place].given
+    ]  # fmt: skip
     for n in {n for place in relevant for n in step.entries[place].given} - made:
         value = step.values[n]
         if id(value) in names:
             weights[n] = names[id(value)]
-        elif value.grad_fn is not None:
+        elif value.grad_fn is not None or hidden:
             raise NotCheckedError(
-                "the loss takes a tensor whose graph was made out of sight: before a model was called, inside one, or by "
+                "the loss takes a tensor whose graph was made out of sight: before a model was called, in one, or by "
                 "an autograd.Function"
             )
         elif value.requires_grad and isinstance(value, nn.Parameter):
@@ -271,8 +276,10 @@ def _has_rows(value: Tensor, rows: int) -> bool:
 
 def _constants(step: Step, places: Sequence[int], without: Collection[int]) -> dict[int, Tensor]:
     """What the calls take from outside."""
-    made = {n for place in places for n in step.entries[place].out}
-    wanted = {n for place in places for n in step.entries[place].given} - made - set(without)
+    made, wanted = set(without), set()
+    for place in places:
+        wanted.update(n for n in step.entries[place].given if n not in made)
+        made.update(step.entries[place].out)  # some return what they were given
     size = sum(step.values[n].nbytes for n in wanted)
     if size > MEMORY:
         raise NotCheckedError(f"the step takes {size >> 20} MB of data, and {MEMORY >> 20} MB may be kept")

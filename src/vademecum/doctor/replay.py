@@ -133,7 +133,7 @@ class Replay(nn.Module):
         super().__init__()
         self.program = program
         self.parts = nn.ModuleList(parts)
-        self.free = nn.ParameterList([nn.Parameter(p, requires_grad=True) for p in free])
+        self.free = nn.ParameterList([nn.Parameter(p.detach().clone()) for p in free])
         self.training = any(part.training for part in parts)
         self.exact = False
 

@@ -103,7 +103,7 @@ def trials(case: Case, *, seconds: float = SECONDS) -> Trials:
         >>> import torch
         >>> from torch import nn
         >>> x, y = torch.eye(8), torch.arange(8) % 4
-        >>> made = trials(Case(nn.Linear(8, 4), x, y, nn.CrossEntropyLoss(), num_classes=4))
+        >>> made = trials(Case(nn.Linear(8, 4), x, y, nn.CrossEntropyLoss(), num_classes=4), seconds=300)
         >>> made.findings, sorted(made.not_checked)
         ((), ['time-independence'])
     """

@@ -25,6 +25,9 @@ score is missing."""
 OWN = (1.0, 0.1, 10.0)
 """Times the run's own rate that are tried with its own optimizer."""
 
+MOVED = 0.95
+"""Of the loss above its floor: where the run's own optimizer leaves more, it has not begun to learn the examples."""
+
 FALLEN = 0.05
 """Of the loss at the start: what is below has been learned, also where the least loss is not known."""
 
@@ -52,7 +55,7 @@ def overfit_small(
         and where all is learned that equal inputs with different targets allow, "note", or "warning" where that is
         little. Its evidence holds the loss at the start, at the end and its floor, the score (accuracy, or the part of
         the variance explained) and the attainable one, the steps and the rate. Where Adam learns them and the run's
-        own optimizer does not, a "warning" beside the "ok": at its own rate more than half of the loss is left.
+        own optimizer does not begin to, a "warning" beside the "ok": at its own rate nearly all of the loss is left.
 
     Of a model with several outputs the least loss is not known: where its loss does not fall to 5 %, nothing is said,
     by a `NotCheckedError`.
@@ -166,7 +169,7 @@ def _by_own(case: Case, trial: OverfitSubset, steps: int) -> list[Finding]:
             rates=(factor,), make_optimizer=scaled, scored=case.origin is None or case.origin.scored,
         )  # fmt: skip
         left[factor] = _left(tried)
-        if factor == OWN[0] and left[factor] <= STUCK:
+        if factor == OWN[0] and left[factor] <= MOVED:
             return []
     best = min(left, key=lambda factor: left[factor])
     better = f", and {left[best]:.0%} at {rate * best:.2g}" if left[best] < STUCK else ""

@@ -5,7 +5,7 @@ References:
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._torch.copies import plain
 from .._finding import Case, Finding
@@ -44,7 +44,7 @@ def train_eval(case: Case, *, passes: int = 60) -> list[Finding]:
     if len(case.x) < 2:
         raise NotCheckedError("one example has no batch statistics")
     with copied(case) as own, torch.no_grad():
-        plain(own.model)
+        _steady(own)
         normed = any(hasattr(part, "running_mean") for part in own.model.modules())
         for _ in range(passes if normed else 0):
             outputs(own)
@@ -71,6 +71,17 @@ def train_eval(case: Case, *, passes: int = 60) -> list[Finding]:
         f"With dropout off, training and evaluation mode say the same (to {apart:.1g} of the outputs' size)."
     )
     return [Finding(RULE, "ok", message, evidence=evidence, reference=REFERENCE)]
+
+
+def _steady(case: Case) -> None:
+    """Switch off what is random in training: dropout, and where that is not all, the training mode of all but norms."""
+    for part in case.model.modules():
+        if isinstance(part, nn.RNNBase):
+            part.dropout = 0.0
+        elif "Dropout" in type(part).__name__:
+            part.training = False
+    if _change(outputs(case), outputs(case)) > 0:
+        plain(case.model)
 
 
 def _change(before: tuple[Tensor, ...], after: tuple[Tensor, ...]) -> float:
