@@ -22,4 +22,5 @@ from .experiments.double_softmax import double_softmax as double_softmax
 from .experiments.gradients import gradients as gradients
 from .experiments.initial_loss import initial_loss as initial_loss
 from .experiments.overfit_small import overfit_small as overfit_small
+from .watch import TrainingError as TrainingError
 from .watch import watch as watch

@@ -1,7 +1,7 @@
 """Attach a recorder to a run: by the hooks of given models and optimizers, or by torch's global ones."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 from typing import Any
@@ -30,10 +30,9 @@ def attached(
     """
     with ExitStack() as stack:
         for model in models:
-            stack.callback(
-                model.register_forward_pre_hook(partial(_begins, recorder), with_kwargs=True).remove
-            )
-            stack.callback(model.register_forward_hook(partial(_ends, recorder), with_kwargs=True).remove)
+            begins, ends = _Hook(recorder.forward_begins), _Hook(recorder.forward_ends)
+            stack.callback(model.register_forward_pre_hook(begins, with_kwargs=True).remove)
+            stack.callback(model.register_forward_hook(ends, with_kwargs=True).remove)
         optimizers = list(optimizers)
         for optimizer in optimizers:
             stack.callback(optimizer.register_step_pre_hook(partial(_step_begins, recorder)).remove)
@@ -94,10 +93,15 @@ def _backwards(recorder: Recorder) -> Iterator[None]:
 
     @wraps(own)
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        if not isinstance(tensors, Tensor | Sequence):
+            tensors = tuple(tensors) if isinstance(tensors, Iterable) else (tensors,)
         loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if not isinstance(loss, Tensor):
             return own(tensors, *args, **kwargs)
-        recorder.backward_begins(loss)
+        if recorder.told_loss() is loss:
+            recorder.told_goes_backward()
+        else:
+            recorder.backward_begins(loss)
         own(tensors, *args, **kwargs)
         recorder.backward_ends(loss)
         return None
@@ -119,16 +123,18 @@ def keywords() -> dict[str, Any]:
     return {}
 
 
-def _begins(recorder: Recorder, module: nn.Module, args: Any, kwargs: Any) -> None:
-    if torch.compiler.is_compiling():  # the compiler reads hooks as a part of the model
-        return
-    recorder.forward_begins(module, args, kwargs)
+class _Hook:
+    """Tells of a model's pass; in a copy or a saved file of the model it does nothing and names nothing of ours."""
 
+    def __init__(self, tell: Callable[..., None]):
+        self._tell = tell
 
-def _ends(recorder: Recorder, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-    if torch.compiler.is_compiling():
-        return
-    recorder.forward_ends(module, output)
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any, *output: Any) -> None:
+        if not torch.compiler.is_compiling():  # compiled code must not know of us
+            self._tell(module, *(output or (args, kwargs)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial, (sys.audit, "torch.hook")  # takes whatever comes and returns None
 
 
 def _step_begins(

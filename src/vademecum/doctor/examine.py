@@ -1,6 +1,6 @@
 """From a record to a report: let the rules look, keep what is confirmed, and fold consequences under causes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -22,11 +22,12 @@ def rule_of(check: Callable[..., Any]) -> str:
     return check.__name__.replace("_", "-")
 
 
-def examine(recorder: Recorder) -> Report:
+def examine(recorder: Recorder, *, only: Collection[str] = ()) -> Report:
     """Say what was found in a run so far.
 
     Args:
         recorder: of the run; left as it is, so that the run can go on.
+        only: ids of rules that are asked; none: all.
 
     Returns:
         The report; symptoms are in it only where the outcome of the run is bad.
@@ -36,7 +37,7 @@ def examine(recorder: Recorder) -> Report:
     found = [
         finding
         for key, finding in recorder.findings.items()
-        if record.count[key] >= min(CONFIRMED, record.looked)
+        if record.count[key] >= min(CONFIRMED, record.looked) and (not only or finding.rule in only)
     ]
     checked = [rule_of(check) for check in checks.OF_A_SCENE] if record.looked else []
     because = dict(record.notes)
@@ -44,6 +45,8 @@ def examine(recorder: Recorder) -> Report:
         because |= {rule_of(check): "no backward pass was seen" for check in checks.OF_A_SCENE}
     asked: tuple[Callable[[Record], Any], ...] = checks.OF_A_RECORD
     for check in asked + (checks.OF_A_BAD_OUTCOME if gate.open else ()):
+        if only and rule_of(check) not in only:
+            continue
         with asleep(recorder):
             findings, reason = _asked(check, record)
         found += findings
@@ -56,6 +59,10 @@ def examine(recorder: Recorder) -> Report:
             "too few steps to judge the outcome" if gate.early else "the run learns: symptoms are not causes"
         )
         because |= {rule_of(check): reason for check in checks.OF_A_BAD_OUTCOME}
+    if only:
+        every: tuple[Callable[..., Any], ...] = (*checks.OF_A_SCENE, *asked, *checks.OF_A_BAD_OUTCOME)
+        rest = {rule_of(check) for check in every} - set(only)
+        because |= dict.fromkeys(sorted(rest), "it was not asked for")
     share = record.spent / record.seconds if record.seconds else 0.0
     return Report(
         fold(_once(found)), tuple(r for r in checked if r not in because), because, (), record.steps, share,

@@ -91,6 +91,7 @@ class Recorder:
             self.record.copying = 2 << 30
         self.findings: dict[tuple[str, str], Finding] = {}
         self.target: Tensor | None = None
+        self.told_loss: Callable[[], Tensor | None] = lambda: None
         self.busy, self.alive, self.grad = False, True, True
         self._calls: list[Call] = []
         self._idle: list[Call] = []
@@ -104,10 +105,10 @@ class Recorder:
         self._thrown = 0
         self._look: Look | None = None
         self._backwards = self._scenes = 0
-        self._stepped = True
+        self._stepped, self._by_hand = True, False
         self._failures: dict[str, int] = {}
         self._given: list[weakref.ref[Tensor]] = []
-        self._begun = time.perf_counter()
+        self.begun = time.perf_counter()
 
     # ------------------------------------------------------------------ what is watched
 
@@ -247,7 +248,24 @@ class Recorder:
         self.target = None
         if self._look is not None:
             self._look.raw_norm = sketches.norms(self._gradients())
+            if self._by_hand:
+                self._remember({name: p for name, p in self.record.parameters.items() if p.grad is not None})
         self._stepped = False
+
+    def loss_told(self, loss: Tensor) -> None:
+        """The user tells a loss; whether and how it goes backward is not known yet."""
+        self.backward_begins(loss)
+        self._left.clear()  # the gradients may be cleared after this
+        self._calls.clear()
+        self.target, self._stepped = None, False
+        self.told_loss = weakref.ref(loss)
+
+    @_quiet
+    def told_goes_backward(self) -> None:
+        """A backward pass is about to begin at the loss that was told."""
+        if self._look is not None:
+            left = sketches.norms(self._gradients())
+            self._left = {name: left.get(name, 0.0) for name in self.record.parameters}
 
     @_quiet
     def step_begins(self, optimizer: torch.optim.Optimizer) -> None:
@@ -289,16 +307,38 @@ class Recorder:
         if record.nan is None and not all(math.isfinite(value) for value in look.grad_norm.values()):
             record.nan = nonfinite.told(nonfinite.of_gradient(record, self._risks))
         look.modes = {name: on for name, on in self._modes.items() if sketches.holds(record, name, mine)}
-        self._before = {name: strided(p, SAMPLE).clone() for name, p in known.items()}
-        self._felt = {name for name, p in known.items() if sketches.felt(p.grad, SAMPLE)}
+        self._remember(known)
 
     @_quiet
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
+        self._over(optimizer)
+
+    @_quiet
+    def stepped_by_hand(self) -> None:
+        """The user's own code has changed the weights, with the gradients of the last backward pass."""
+        record, look = self.record, self._look
+        self._by_hand = True
+        if look is not None:
+            look.optimizer = -1
+            if self._left:
+                look.leftover = math.hypot(*self._left.values())
+                self._left.clear()
+            look.grad_norm, look.weight_norm = dict(look.raw_norm), sketches.norms(record.parameters)
+        self._over(None)
+
+    def _remember(self, parameters: Mapping[str, Tensor]) -> None:
+        """Keep samples of parameters, to see after the step how they have moved."""
+        self._before = {name: strided(p, SAMPLE).clone() for name, p in parameters.items()}
+        self._felt = {name for name, p in parameters.items() if sketches.felt(p.grad, SAMPLE)}
+
+    def _over(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """A step is over."""
         record, look = self.record, self._look
         place = next((i for i, known in enumerate(record.optimizers) if known is optimizer), -1)
         record.stepped_by(place)
-        rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
+        groups = [] if optimizer is None else optimizer.param_groups
+        rates = [float(group["lr"]) for group in groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
             record.loop.rate(place, record.steps, rates)
@@ -352,7 +392,7 @@ class Recorder:
         self.record.loop.listening.close()
         for seen in (self.record.train, self.record.valid):
             seen.settle()
-        self.record.seconds = time.perf_counter() - self._begun
+        self.record.seconds = time.perf_counter() - self.begun
         self.record.spent = self.schedule.spent
         self.record.unfinished = sketches.shapes(self._calls)
         self._calls.clear()

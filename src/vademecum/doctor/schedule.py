@@ -51,6 +51,15 @@ class Schedule:
             return True
         return self.data <= DATA * self.budget * (time.perf_counter() - self._begun - self.spent)
 
+    def can_spend(self, seconds: float) -> bool:
+        """Whether so much more would still be within the budget for the run so far."""
+        return self.spent + seconds <= self.budget * (time.perf_counter() - self._begun - self.spent)
+
+    @property
+    def plain(self) -> float:
+        """Seconds of a step of the run alone, smoothed."""
+        return self._plain
+
     def stepped(self) -> None:
         """A step has ended: decide about the next."""
         now = time.perf_counter()
@@ -63,13 +72,13 @@ class Schedule:
                 self._look_cost = own if not self._look_cost else 0.7 * self._look_cost + 0.3 * own
         self._since, self._spent_before = now, self.spent
         self.step += 1
-        self.looking = self.thorough or self._wanted(now)
+        self.looking = self.thorough or self._wanted()
 
-    def _wanted(self, now: float) -> bool:
+    def _wanted(self) -> bool:
         if self.step < EARLY:
             return True
         if self._plain >= SHORT:  # what was spent, at the start too, must have been earned
-            return self.spent + self._look_cost <= self.budget * (now - self._begun - self.spent)
+            return self.can_spend(self._look_cost)
         if self.looks >= CAP:
             return False
         if self.step <= DOUBLING:
