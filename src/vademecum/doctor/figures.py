@@ -115,6 +115,7 @@ class Pool:
         loader: examples of the largest loader with the batch's size; 0 where there is none.
         scalers: of scikit-learn: name, rows that it was fitted on, columns.
         mean: (columns,) of that tensor, or None.
+        std: (columns,) of it.
         low: (columns,) of it.
         high: (columns,) of it.
     """
@@ -123,6 +124,7 @@ class Pool:
     loader: int = 0
     scalers: tuple[tuple[str, int, int], ...] = ()
     mean: Tensor | None = None
+    std: Tensor | None = None
     low: Tensor | None = None
     high: Tensor | None = None
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import intake, nonfinite, reruns, sketches
+from . import around, intake, nonfinite, reruns, sketches
 from ._finding import Finding
 from .closer import closer
 from .figures import SAMPLE, Seen, Stat, strided
@@ -356,7 +356,7 @@ class Recorder:
             }
             record.looks.append(look)
         record.steps += 1
-        if record.steps == sketches.LATER and self.schedule.thorough:
+        if record.steps == around.LATER and self.schedule.thorough:
             self._around()
         self._look, self._before, self._risks = None, {}, []
         self._backwards, self._stepped, self._thrown = 0, True, 0
@@ -383,10 +383,9 @@ class Recorder:
 
     def ends(self) -> None:
         """The run is over."""
-        for part, wanted in (self._evaluated, bool(self._idle)), (self._around, self.record.pool is None):
+        for part in (self._evaluated, self._around):
             try:
-                if wanted:
-                    part()
+                part()
             except Exception as error:
                 self.failed(part.__name__.strip("_"), error)
         self.record.loop.listening.close()
@@ -500,12 +499,14 @@ class Recorder:
         self.schedule.data += time.perf_counter() - begun
 
     def _around(self) -> None:
-        """Look for the data behind the first batch."""
-        self.record.pool = sketches.pool(self.record)
+        """Look for the data behind the first batch, once."""
+        self.record.pool = self.record.pool or around.pool(self.record)
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""
         calls, self._idle = self._idle, []
+        if not calls:
+            return
         count, self._passes = self._passes, 0
         told, self._told = self._told, []
         self.record.evaluations.append(sketches.evaluation(self.record, calls, count, told))

@@ -56,7 +56,9 @@ def target_leak(record: Record) -> Iterator[Finding]:
     if not table.dense or len(table.shape) != 1 or table.x.shape[1] < COLUMNS:
         raise NotCheckedError(f"the inputs are no table of at least {COLUMNS} columns of numbers")
     if len(record.heads) > 1:
-        raise NotCheckedError("the loss compares more than one thing, and some of them may be inputs on purpose")
+        raise NotCheckedError(
+            "the loss compares more than one thing, and some of them may be inputs on purpose"
+        )
     try:
         y, classes = labels(record, table).double(), True
     except NotCheckedError:
