@@ -6,60 +6,29 @@ from dataclasses import replace
 from ._finding import Finding
 
 EXPLAINS: dict[str, frozenset[str]] = {
-    # data
-    "unscaled-input": frozenset(
-        {
-            "saturated-activation",
-            "dead-relu",
-            "exploding-gradient",
-            "initial-loss",
-            "lr-too-high",
-            "lr-too-low",
-            "non-finite",
-            "labels-mismatched",
-            "class-imbalance",
-        }
-    ),
-    "tiny-input": frozenset(
-        {"lr-too-low", "vanishing-gradient", "labels-mismatched", "class-imbalance", "poor-init"}
-    ),
-    "unscaled-target": frozenset(
-        {
-            "initial-loss",
-            "exploding-gradient",
-            "lr-too-high",
-            "lr-too-low",
-            "dead-relu",
-            "labels-mismatched",
-            "poor-init",
-        }
-    ),
-    "constant-input": frozenset(
-        {
-            "labels-mismatched",
-            "duplicated-rows",
-            "class-imbalance",
-            "mostly-unknown-tokens",
-            "train-val-overlap",
-            "input-ignored",
-            "capacity-too-small",
-        }
-    ),
-    "mostly-unknown-tokens": frozenset(
-        {"constant-input", "labels-mismatched", "duplicated-rows", "train-val-overlap"}
-    ),
-    "single-class": frozenset({"class-imbalance", "unused-outputs", "unshuffled-data", "initial-loss"}),
-    "ignore-index-collision": frozenset({"class-imbalance"}),
-    "labels-out-of-range": frozenset({"wrong-layout", "lr-too-high", "initial-loss"}),
-    "input-mutated": frozenset({"train-val-mismatch", "unscaled-input", "tiny-input", "overfitting"}),
-    "unshuffled-data": frozenset({"overfitting", "class-imbalance", "labels-mismatched", "lr-too-high"}),
-    "repeated-batch": frozenset({"overfitting", "duplicated-rows", "single-class", "class-imbalance"}),
-    "train-val-overlap": frozenset({"duplicated-rows"}),
-    "train-val-mismatch": frozenset({"overfitting"}),
-    "target-leak": frozenset({"initial-loss"}),
-    "labels-mismatched": frozenset({"overfitting", "lr-too-low", "capacity-too-small", "class-imbalance"}),
-    "initial-loss": frozenset({"lr-too-high"}),
-    "class-imbalance": frozenset({"labels-mismatched"}),
+    rule: frozenset(consequences.split())
+    for rule, consequences in {
+        # data
+        "unscaled-input": "saturated-activation dead-relu exploding-gradient initial-loss lr-too-high lr-too-low "
+        "non-finite labels-mismatched class-imbalance",
+        "tiny-input": "lr-too-low vanishing-gradient labels-mismatched class-imbalance poor-init",
+        "unscaled-target": "initial-loss exploding-gradient lr-too-high lr-too-low dead-relu labels-mismatched poor-init",
+        "constant-input": "labels-mismatched duplicated-rows class-imbalance train-val-overlap "
+        "input-ignored capacity-too-small repeated-batch",
+        "mostly-unknown-tokens": "constant-input labels-mismatched duplicated-rows train-val-overlap repeated-batch",
+        "single-class": "class-imbalance unused-outputs unshuffled-data initial-loss",
+        "ignore-index-collision": "class-imbalance",
+        "labels-out-of-range": "wrong-layout lr-too-high initial-loss",
+        "input-mutated": "train-val-mismatch unscaled-input tiny-input overfitting",
+        "unshuffled-data": "overfitting class-imbalance labels-mismatched lr-too-high",
+        "repeated-batch": "overfitting duplicated-rows single-class class-imbalance train-val-overlap",
+        "train-val-overlap": "duplicated-rows",
+        "train-val-mismatch": "overfitting",
+        "target-leak": "initial-loss",
+        "labels-mismatched": "overfitting lr-too-low capacity-too-small class-imbalance",
+        "initial-loss": "lr-too-high",
+        "class-imbalance": "labels-mismatched",
+    }.items()
 }
 """rule -> rules that it explains, directly; what those explain follows."""
 

@@ -102,6 +102,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """What was found in memory of the data behind a batch.
+
+    Attributes:
+        rows: of the largest tensor that the batch is a part of; 0 where there is none.
+        loader: examples of the largest loader with the batch's size; 0 where there is none.
+        scalers: of scikit-learn: name, rows that it was fitted on, columns.
+        mean: (columns,) of that tensor, or None.
+        std: (columns,) of it.
+        low: (columns,) of it.
+        high: (columns,) of it.
+    """
+
+    rows: int = 0
+    loader: int = 0
+    scalers: tuple[tuple[str, int, int], ...] = ()
+    mean: Tensor | None = None
+    std: Tensor | None = None
+    low: Tensor | None = None
+    high: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch that the model was given.
 

@@ -25,7 +25,7 @@ class Head:
     Attributes:
         kind: "cross_entropy" (log-softmax and negative log-likelihood), "soft_cross_entropy" (log-softmax met by
             targets that are probabilities), "nll" (negative log-likelihood of what is no log-softmax), "bce",
-            "bce_with_logits", "mse", "l1", "smooth_l1", "huber", ...; "squares" where a mean or sum of squares of
+            "bce_with_logits", "mse", "l1", "smooth_l1", "huber", ...; "gaussian" for a squared error over a learned variance; "squares" where a mean or sum of squares of
             something else than a difference is taken.
         op: the operation of the loss; for a loss of several, the innermost that is its own.
         source: the operation that computed what the loss takes: the scores of a cross-entropy, the predictions of a
@@ -128,16 +128,30 @@ def _by_hand(graph: Graph, op: Op) -> Head | None:
     ):
         return None
     above = [other for other in graph if op.index in other.inputs]
-    if not any(other.kind in {"Mean", "Sum"} for other in above):
+    weighed = not any(other.kind in {"Mean", "Sum"} for other in above)
+    if weighed and not _in_a_density(graph, above):
         return None
     difference = graph.source(op)
     if difference is None or difference.kind not in {"Sub", "Rsub"}:
         return None
-    kind = "l1" if op.kind == "Abs" else "mse"
+    if weighed and (op.kind == "Abs" or None not in difference.inputs):
+        return None
+    kind = "gaussian" if weighed else "l1" if op.kind == "Abs" else "mse"
     reduced = "mean" if any(other.kind == "Mean" for other in above) else "sum"
     taken = [graph.source(difference, i) for i in range(len(difference.inputs))]
     source = next((behind for behind in taken if behind is not None), None)
     return Head(kind, op, source, op.saved("self"), None, reduction=reduced)
+
+
+def _in_a_density(graph: Graph, above: list[Op]) -> bool:
+    """Whether a square is weighed by what is learned too (a variance), and then added to and averaged."""
+    now = [op for op in above if op.kind in {"Div", "Mul"} and len(op.inputs) == 2 and None not in op.inputs]
+    for _ in range(6):
+        now = [other for op in now for other in graph if op.index in other.inputs]
+        if any(op.kind in {"Mean", "Sum"} for op in now):
+            return True
+        now = [op for op in now if op.kind in {"Add", "Sub", "Mul", "Div", "Neg"}]
+    return False
 
 
 def _signed(value: object) -> int | None:

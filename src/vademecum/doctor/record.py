@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .figures import Activation, Entry, Seen, Stat
+from .figures import Activation, Entry, Pool, Seen, Stat
 from .heads import Head
 
 
@@ -175,8 +175,7 @@ class Record:
         seconds: of the run.
         spent: seconds of it that the doctor took.
         overwritten: one for each looked-at pass that changed what its inputs hold: whether the change outlives it.
-        siblings: rows of the largest data in memory of which a batch that came again and again is a part; 0 where
-            none came so, or none was found.
+        pool: what was found in memory of the data behind the first batch, or None.
         unfinished: shapes of the inputs of the calls whose backward pass never came, and of their outputs.
     """
 
@@ -211,7 +210,7 @@ class Record:
     seconds: float = 0.0
     spent: float = 0.0
     overwritten: list[bool] = field(default_factory=list)
-    siblings: int = 0
+    pool: Pool | None = None
     unfinished: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
 
     def site(self, name: str) -> Site:

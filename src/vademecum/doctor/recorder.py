@@ -247,7 +247,7 @@ class Recorder:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         if rates:
             record.rates.append((record.steps, max(rates)))
-        if look is not None and look.weight_norm:
+        if look is not None:
             after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
             moved = {name: after[name] - before for name, before in self._before.items()}
             size, change = sketches.norms(self._before), sketches.norms(moved)
@@ -257,8 +257,8 @@ class Recorder:
             )
             record.looks.append(look)
         record.steps += 1
-        if record.steps == sketches.REPEATS and not record.siblings:
-            record.siblings = sketches.siblings(record)
+        if record.steps == sketches.LATER and self.schedule.thorough:
+            self._around()
         self._look, self._before = None, {}
         self._backwards, self._stepped = 0, True
         self.schedule.stepped()
@@ -273,11 +273,12 @@ class Recorder:
 
     def ends(self) -> None:
         """The run is over."""
-        if self._idle:
+        for part, wanted in (self._evaluated, bool(self._idle)), (self._around, self.record.pool is None):
             try:
-                self._evaluated()
+                if wanted:
+                    part()
             except Exception as error:
-                self.failed("evaluated", error)
+                self.failed(part.__name__.strip("_"), error)
         self.record.seconds = time.perf_counter() - self._begun
         self.record.spent = self.schedule.spent
         self.record.unfinished = sketches.shapes(self._calls)
@@ -358,6 +359,10 @@ class Recorder:
             target = sketches.target(heads(Graph(loss, limit=NEAR)), output)
         sole = all(call.model == self._calls[0].model for call in self._calls)
         sketches.keep(self.record.train, self._calls[0], target, self.memory // 2, sole=sole)
+
+    def _around(self) -> None:
+        """Look for the data behind the first batch."""
+        self.record.pool = sketches.pool(self.record)
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""

@@ -4,14 +4,16 @@ import gc
 import math
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from vademecum._torch.graph import Op
 
-from .figures import ROWS, Activation, Batch, Seen, strided
+from .figures import ROWS, Activation, Batch, Pool, Seen, strided
 from .heads import Head
 from .record import Call, Record, Scene
 
@@ -28,8 +30,8 @@ WEIGHTED = frozenset(
 )
 """Kinds of operations that take a weight matrix or filter."""
 
-REPEATS = 24
-"""Steps after which one batch that came at each of them is looked for in larger data."""
+LATER = 24
+"""Steps after which the data that the first batch is a part of is looked for in memory."""
 
 FLAT = 0.97
 """Beyond this |tanh| is flat; a sigmoid is beyond the same share of its own range."""
@@ -110,36 +112,45 @@ def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool
     return [any(found)] if found else []
 
 
-def siblings(record: Record) -> int:
-    """Look for larger data in memory of which the only batch so far is a part.
+def pool(record: Record) -> Pool:
+    """Look around in memory for the data that the first batch was taken from.
 
     Args:
         record: of the run so far.
 
     Returns:
-        Rows of the largest tensor that holds the batch's first and last row, or examples of the loader with the most
-        of them among those with this size of batch; 0 where batches differed or nothing larger is there.
+        Figures of the largest tensor that holds the batch's first and last row, examples of the largest loader with
+        this size of batch, and what scalers of scikit-learn were fitted on.
     """
-    order, kept = record.train.order, record.train.batches
-    if len(set(order)) != 1 or not kept or len(kept[0].x) < 2:
-        return 0
-    batch, most = kept[0], 0
-    ends = batch.x[[0, -1]]
+    if not record.train.batches:
+        return Pool()
+    batch = record.train.batches[0]
+    ends, most, loader, scalers = batch.x[[0, -1]], None, 0, []
+    made = record.train.made
+    own = () if made is None else (id(made[1].x),)
     for thing in gc.get_objects():
         kind = type(thing)
-        if kind is DataLoader and thing.batch_size == len(batch.x):
-            try:
-                most = max(most, len(thing.dataset))
-            except TypeError:  # a stream has no length
-                continue
-        elif (
-            kind is Tensor and thing.dtype == batch.x.dtype and thing.ndim and thing.device.type == "cpu"
-            and thing.shape[1:] == batch.shape[1:] and len(thing) > max(most, len(batch.x))
-        ):  # fmt: skip
-            rows = _columns(thing)
-            if all(bool((rows == end).all(1).any()) for end in ends):
-                most = len(thing)
-    return most
+        if kind is DataLoader:
+            if thing.batch_size == len(batch.x):
+                with suppress(TypeError):  # a stream has no length
+                    loader = max(loader, len(thing.dataset))
+        elif kind is Tensor:
+            if (
+                thing.dtype == batch.x.dtype and thing.device.type == "cpu" and thing.ndim == len(batch.shape)
+                and thing.shape[1:] == batch.shape[1:] and id(thing) not in own and len(thing) > len(batch.x if most is None else most)
+            ):  # fmt: skip
+                rows = _columns(thing)
+                if all(bool((rows == end).all(1).any()) for end in ends):
+                    most = rows
+        elif str(kind.__module__).startswith("sklearn.preprocessing") and hasattr(thing, "n_samples_seen_"):
+            seen = thing.n_samples_seen_
+            if np.ndim(seen) == 0:
+                scalers.append((kind.__name__, int(seen), int(thing.n_features_in_)))
+    if most is None or not most.is_floating_point():
+        return Pool(0 if most is None else len(most), loader, tuple(scalers))
+    low, high = most.aminmax(dim=0)
+    std, mean = torch.std_mean(most.double(), 0, correction=0)
+    return Pool(len(most), loader, tuple(scalers), mean, std, low.double(), high.double())
 
 
 def shapes(
@@ -159,7 +170,7 @@ def target(found: Sequence[Head], output: Tensor | None) -> Tensor | None:
             return head.target.detach()
         if head.output is not None and output is not None and head.output.shape == output.shape:
             difference = head.output.detach()
-            if head.kind in {"mse", "l1"}:
+            if head.kind in {"mse", "l1", "gaussian"}:
                 sign = -1.0 if head.op is not None and _reversed(head) else 1.0
                 return output.detach() - sign * difference
     return None

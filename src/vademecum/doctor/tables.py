@@ -1,5 +1,6 @@
 """The kept batches as one table: its rows with their labels, which of them came again, and which stand where."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from .record import NotCheckedError, Record
 
 SETTLED = 0.3
 """Of the batches, the last ones: where none of them brings a new row, all rows were seen."""
+
+WINDOW, AGAIN = 32, 0.2
+"""Rows that are looked at together, and share of new ones among them below which a second pass has begun."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,13 @@ class Table:
         return int(self.batch[-1]) + 1 if len(self.batch) else 0
 
     def epoch(self) -> Tensor:
-        """(N,) bool, the rows of the first pass: up to the first batch that mostly came before."""
-        size = torch.bincount(self.batch)
-        new = torch.bincount(self.batch, weights=self.first.double()) / size
-        again = (new < 0.5).nonzero()
-        return self.batch < (int(again[0]) if len(again) else len(new))
+        """(N,) bool, the rows of the first pass: up to where nearly all rows have come before."""
+        size = torch.bincount(self.batch).double()
+        new = torch.bincount(self.batch, weights=self.first.double())
+        width = min(len(size), max(1, math.ceil(WINDOW * len(size) / len(self.batch))))
+        share = new.unfold(0, width, 1).sum(1) / size.unfold(0, width, 1).sum(1)
+        again = (share[1:] < AGAIN).nonzero()
+        return self.batch < (int(again[0]) + 1 if len(again) else len(size))
 
     def distinct(self) -> tuple[Tensor, Tensor | None]:
         """Each different row once, with its target."""
@@ -167,7 +173,11 @@ def numbers(record: Record, table: Table) -> Tensor:
     kind, y = (record.heads or ("",))[0], table.y
     if y is None:
         raise NotCheckedError("the targets of the examples are not known one by one")
-    if kind not in {"mse", "l1", "smooth_l1", "huber"} or y[0].numel() != 1 or not y.is_floating_point():
+    if (
+        kind not in {"mse", "l1", "smooth_l1", "huber", "gaussian"}
+        or y[0].numel() != 1
+        or not y.is_floating_point()
+    ):
         raise NotCheckedError("the targets are not one number an example")
     return y.reshape(-1).double()
 

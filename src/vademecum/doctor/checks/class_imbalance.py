@@ -77,6 +77,8 @@ def class_imbalance(record: Record) -> Iterator[Finding]:
             disproof="The rare examples cannot be told from the others by anybody.",
         )  # fmt: skip
         return
+    if any(sum(look.hits[0]) > look.examples for look in looks):
+        return  # the symbols of a sequence or the points of a map are hardly ever even
     few = min(s for s in all_seen if s)
     if max(all_seen) > RATIO * few and sum(1 for s in all_seen if s) > 1:
         yield Finding(

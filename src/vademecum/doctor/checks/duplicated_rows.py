@@ -27,6 +27,10 @@ SHARE, ROWS = 0.05, 20
 """Share and number of rows of a pass that came before in it."""
 
 
+DROPPED = 0.1
+"""Share of the rows that may come only after the first pass, as a loader drops a last batch of each."""
+
+
 def duplicated_rows(record: Record) -> Iterator[Finding]:
     """Look for rows that come twice within the first pass over the data.
 
@@ -44,6 +48,9 @@ def duplicated_rows(record: Record) -> Iterator[Finding]:
     count, again = int(chosen.sum()), int((~table.first[chosen]).sum())
     if count < 2 * ROWS or table.batches < 2:
         raise NotCheckedError(f"it takes {2 * ROWS} rows in several batches")
+    late = int(table.first[~chosen].sum())
+    if late > DROPPED * int(table.first.sum()):
+        raise NotCheckedError("the rows are drawn with replacement: new ones come after many have come twice")
     if again >= ROWS and again > SHARE * count and table.dense:
         site = record.site("forward")
         yield Finding(

@@ -20,7 +20,6 @@ References:
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from .._finding import Finding

@@ -22,6 +22,7 @@ References:
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def labels_mismatched(record: Record) -> Iterator[Finding]:
         y, classes = numbers(record, table), False
     rows = table.first.nonzero().flatten()
     site = record.site("forward")
-    told = {
+    told: dict[str, Any] = {
         "cure": "Follow one example by eye from the file to the model, with its target; shuffle inputs and targets by "
         "one order.",
         "reference": "cover1967nearest", "file": site.file, "line": site.line, "symptom": True,

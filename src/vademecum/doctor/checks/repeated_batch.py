@@ -22,6 +22,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
+from ..figures import Pool
 from ..record import NotCheckedError, Record
 from ..tables import held_out, train_table
 
@@ -52,9 +53,9 @@ def repeated_batch(record: Record) -> Iterator[Finding]:
     table = train_table(record)
     own = int(table.first.sum())
     others = sum(len(part.key) for part in held_out(record))
-    more = ""
-    if record.siblings and own < PART * record.siblings:
-        more = f"the data in memory that it is taken from has {record.siblings}"
+    more, around = "", record.pool or Pool()
+    if own < PART * max(around.rows, around.loader):
+        more = f"the data in memory that it is taken from has {max(around.rows, around.loader)}"
     elif others > 2 * own:
         more = f"the model is validated on {others} others"
     site = record.site("forward")

@@ -32,8 +32,8 @@ ROWS = 20
 SHIFT, RATIO = 3.0, 4.0
 """Distance of a column's means in training deviations, and ratio of its deviations, that are another scale."""
 
-COLUMNS = 0.2
-"""Share of the columns that must have it."""
+SHIFTED, SCALED = 0.2, 0.5
+"""Share of the columns that must be so: shifted pictures have another deviation along their borders."""
 
 EXACT = 1e-5
 """How near to 0 and 1 the mean and deviation of each column lie where they were made so."""
@@ -91,10 +91,10 @@ def _difference(part: Table, mean: torch.Tensor, std: torch.Tensor, alive: torch
     ratio = own_std / std
     away = (shift > SHIFT).double().mean()
     other = ((ratio > RATIO) | (ratio < 1 / RATIO)).double().mean()
-    if float(other) > COLUMNS:
+    if float(other) > SCALED:
         typical = float(ratio.median())
         return f"the median column deviates by {typical:.3g} times as much, and {float(other):.0%} of them by another scale"
-    if float(away) > COLUMNS:
+    if float(away) > SHIFTED:
         return f"the means of {float(away):.0%} of the columns lie {float(shift.median()):.3g} training deviations away"
     count = len(x)
     made = own_mean.abs().max() < EXACT and min(

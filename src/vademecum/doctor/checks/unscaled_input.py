@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from .._finding import Finding
 from ..gate import outcome
 from ..record import NotCheckedError, Record
-from ..starts import start
 from ..scales import Scales, input_scales
+from ..starts import start
 
 LARGE = 5.0
 """Root mean square of the inputs from which the first layer starts several times too large."""

@@ -27,7 +27,7 @@ from ..gate import outcome
 from ..record import NotCheckedError, Record
 from ..starts import start
 
-DISTANCE = "mse", "l1", "smooth_l1", "huber", "gaussian_nll"
+DISTANCE = "mse", "l1", "smooth_l1", "huber", "gaussian"
 """Losses of a distance between prediction and target."""
 
 LOW, HIGH = 1e-2, 20.0
@@ -57,7 +57,7 @@ def unscaled_target(record: Record) -> Iterator[Finding]:
     if LOW <= size <= HIGH or size == 0:
         return
     begun, gate = start(record), outcome(record)
-    bad = gate.open
+    bad = gate.open or (begun is not None and begun.high)
     mean = sum(stat.mean for stat in seen) / len(seen)
     deviation = math.sqrt(max(size * size - mean * mean, 0.0))
     start_text = ""
@@ -69,7 +69,7 @@ def unscaled_target(record: Record) -> Iterator[Finding]:
     yield Finding(
         "unscaled-target", "warning" if bad else "note",
         f"The targets are not scaled: they have a mean of {mean:.3g} and a deviation of {deviation:.3g}, where a fresh "
-        f"network answers about 0 with a deviation of 1{start_text}" + (f"; {gate.why}." if bad else "."),
+        f"network answers about 0 with a deviation of 1{start_text}" + (f"; {gate.why}." if gate.open else "."),
         cure="Standardize the targets with their training mean and deviation, and scale the predictions back.",
         evidence={"mean": mean, "std": deviation}, reference="bishop2006pattern", file=site.file, line=site.line,
         symptom=True, step=0, disproof="The same run with standardized targets is no better.",

@@ -19,6 +19,7 @@ References:
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,7 +62,7 @@ def unshuffled_data(record: Record) -> Iterator[Finding]:
     if count < 4:
         raise NotCheckedError("there are fewer than four batches in a pass over the data")
     site = record.site("forward")
-    told = {
+    told: dict[str, Any] = {
         "cure": "Shuffle the training data in every epoch: DataLoader(..., shuffle=True), or index by "
         "torch.randperm(len(x)).",
         "reference": "lecun1998efficient", "file": site.file, "line": site.line, "step": 0,

@@ -20,7 +20,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..record import Record
 from ..tables import labels, train_table
 
 TIMES = 3
