@@ -12,7 +12,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
         "unscaled-input": "saturated-activation dead-relu exploding-gradient initial-loss lr-too-high lr-too-low "
         "non-finite labels-mismatched class-imbalance",
         "tiny-input": "lr-too-low vanishing-gradient labels-mismatched class-imbalance poor-init",
-        "unscaled-target": "initial-loss exploding-gradient lr-too-high lr-too-low dead-relu labels-mismatched poor-init",
+        "unscaled-target": "initial-loss exploding-gradient lr-too-high lr-too-low dead-relu labels-mismatched "
+        "poor-init",
         "constant-input": "labels-mismatched duplicated-rows class-imbalance train-val-overlap "
         "input-ignored capacity-too-small repeated-batch",
         "mostly-unknown-tokens": "constant-input labels-mismatched duplicated-rows train-val-overlap repeated-batch",

@@ -25,7 +25,8 @@ class Head:
     Attributes:
         kind: "cross_entropy" (log-softmax and negative log-likelihood), "soft_cross_entropy" (log-softmax met by
             targets that are probabilities), "nll" (negative log-likelihood of what is no log-softmax), "bce",
-            "bce_with_logits", "mse", "l1", "smooth_l1", "huber", ...; "gaussian" for a squared error over a learned variance; "squares" where a mean or sum of squares of
+            "bce_with_logits", "mse", "l1", "smooth_l1", "huber", ...; "gaussian" for a
+            squared error over a learned variance; "squares" where a mean or sum of squares of
             something else than a difference is taken.
         op: the operation of the loss; for a loss of several, the innermost that is its own.
         source: the operation that computed what the loss takes: the scores of a cross-entropy, the predictions of a

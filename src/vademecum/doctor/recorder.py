@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import intake, sketches
+from . import around, intake, sketches
 from ._finding import Finding
 from .figures import Stat, strided
 from .heads import heads
@@ -150,7 +150,7 @@ class Recorder:
             versions=versions, figures=looked,
         )  # fmt: skip
         (self._calls if grad else self._idle).append(call)
-        if grad and self._idle:
+        if grad:
             self._evaluated()
         del self._calls[:-64]
         if not grad:
@@ -180,8 +180,7 @@ class Recorder:
         record = self.record
         record.backwards += 1
         self._backwards += 1
-        if self._idle:
-            self._evaluated()
+        self._evaluated()
         cpu = loss.device.type == "cpu"
         if loss.numel() == 1 and (cpu or self.schedule.looking):
             value = float(loss)
@@ -257,7 +256,7 @@ class Recorder:
             )
             record.looks.append(look)
         record.steps += 1
-        if record.steps == sketches.LATER and self.schedule.thorough:
+        if record.steps == around.LATER and self.schedule.thorough:
             self._around()
         self._look, self._before = None, {}
         self._backwards, self._stepped = 0, True
@@ -273,10 +272,9 @@ class Recorder:
 
     def ends(self) -> None:
         """The run is over."""
-        for part, wanted in (self._evaluated, bool(self._idle)), (self._around, self.record.pool is None):
+        for part in (self._evaluated, self._around):
             try:
-                if wanted:
-                    part()
+                part()
             except Exception as error:
                 self.failed(part.__name__.strip("_"), error)
         self.record.seconds = time.perf_counter() - self._begun
@@ -361,12 +359,14 @@ class Recorder:
         sketches.keep(self.record.train, self._calls[0], target, self.memory // 2, sole=sole)
 
     def _around(self) -> None:
-        """Look for the data behind the first batch."""
-        self.record.pool = sketches.pool(self.record)
+        """Look for the data behind the first batch, once."""
+        self.record.pool = self.record.pool or around.pool(self.record)
 
     def _evaluated(self) -> None:
         """Close a stretch of passes without gradients."""
         calls, self._idle = self._idle, []
+        if not calls:
+            return
         count, self._passes = self._passes, 0
         told, self._told = self._told, []
         losses = [value for value, _ in told if math.isfinite(value)]

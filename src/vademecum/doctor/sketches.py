@@ -1,21 +1,17 @@
 """What is kept of the tensors that pass by: small figures, a few rows, never the tensors themselves."""
 
-import gc
 import math
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from vademecum._torch.graph import Op
 
-from .figures import ROWS, Activation, Batch, Pool, Seen, strided
+from .figures import ROWS, Activation, Batch, Seen, strided
 from .heads import Head
-from .record import Call, Record, Scene
+from .record import Call, Scene
 
 NONLINEAR = {
     "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Gelu": "gelu", "Silu": "silu", "Elu": "elu",
@@ -29,9 +25,6 @@ WEIGHTED = frozenset(
     {"Addmm", "Mm", "Convolution", "Bmm", "Baddbmm", "Addmv", "Mv", "Linear", "MkldnnConvolution"}
 )
 """Kinds of operations that take a weight matrix or filter."""
-
-LATER = 24
-"""Steps after which the data that the first batch is a part of is looked for in memory."""
 
 FLAT = 0.97
 """Beyond this |tanh| is flat; a sigmoid is beyond the same share of its own range."""
@@ -69,7 +62,7 @@ def keep(seen: Seen, call: Call, target: Tensor | None, memory: int, *, sole: bo
         return
     given = [other for other in call.inputs if other.ndim and len(other) == len(x) and other.numel()]
     rows = torch.stack([_rows(other) * (1 + i / 3) for i, other in enumerate(given)]).sum(0)
-    kept = _columns(x).to("cpu", copy=True)
+    kept = columns(x).to("cpu", copy=True)
     y = None if target is None else target.detach().to("cpu", copy=True)
     seen.bytes += kept.nbytes + rows.nbytes + (0 if y is None else y.nbytes)
     if seen.bytes > memory:
@@ -79,7 +72,7 @@ def keep(seen: Seen, call: Call, target: Tensor | None, memory: int, *, sole: bo
     seen.batches.append(batch)
 
 
-def _columns(x: Tensor) -> Tensor:
+def columns(x: Tensor) -> Tensor:
     """(B, at most ROWS) values of each row, by a fixed stride."""
     flat = x.detach().reshape(len(x), -1)
     return flat[:, :: max(1, -(-flat.shape[1] // ROWS))]
@@ -87,8 +80,8 @@ def _columns(x: Tensor) -> Tensor:
 
 def _rows(x: Tensor) -> Tensor:
     """(B,) a figure for the content of each row."""
-    columns = _columns(x).double()
-    return columns @ _weights(columns.shape[1], columns.device)
+    values = columns(x).double()
+    return values @ _weights(values.shape[1], values.device)
 
 
 def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool]:
@@ -110,47 +103,6 @@ def overwritten(call: Call, earlier: Sequence[weakref.ref[Tensor]]) -> list[bool
         if figure([x]) != call.figures[place]:
             found.append(x.untyped_storage().nbytes() > 2 * x.nbytes or id(x) in known)
     return [any(found)] if found else []
-
-
-def pool(record: Record) -> Pool:
-    """Look around in memory for the data that the first batch was taken from.
-
-    Args:
-        record: of the run so far.
-
-    Returns:
-        Figures of the largest tensor that holds the batch's first and last row, examples of the largest loader with
-        this size of batch, and what scalers of scikit-learn were fitted on.
-    """
-    if not record.train.batches:
-        return Pool()
-    batch = record.train.batches[0]
-    ends, most, loader, scalers = batch.x[[0, -1]], None, 0, []
-    made = record.train.made
-    own = () if made is None else (id(made[1].x),)
-    for thing in gc.get_objects():
-        kind = type(thing)
-        if kind is DataLoader:
-            if thing.batch_size == len(batch.x):
-                with suppress(TypeError):  # a stream has no length
-                    loader = max(loader, len(thing.dataset))
-        elif kind is Tensor:
-            if (
-                thing.dtype == batch.x.dtype and thing.device.type == "cpu" and thing.ndim == len(batch.shape)
-                and thing.shape[1:] == batch.shape[1:] and id(thing) not in own and len(thing) > len(batch.x if most is None else most)
-            ):  # fmt: skip
-                rows = _columns(thing)
-                if all(bool((rows == end).all(1).any()) for end in ends):
-                    most = rows
-        elif str(kind.__module__).startswith("sklearn.preprocessing") and hasattr(thing, "n_samples_seen_"):
-            seen = thing.n_samples_seen_
-            if np.ndim(seen) == 0:
-                scalers.append((kind.__name__, int(seen), int(thing.n_features_in_)))
-    if most is None or not most.is_floating_point():
-        return Pool(0 if most is None else len(most), loader, tuple(scalers))
-    low, high = most.aminmax(dim=0)
-    std, mean = torch.std_mean(most.double(), 0, correction=0)
-    return Pool(len(most), loader, tuple(scalers), mean, std, low.double(), high.double())
 
 
 def shapes(

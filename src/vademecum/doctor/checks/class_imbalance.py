@@ -66,8 +66,8 @@ def class_imbalance(record: Record) -> Iterator[Finding]:
     ):  # fmt: skip
         yield Finding(
             "class-imbalance", "warning",
-            f"The network answers class {most} whatever it is given: {sum(right) / total:.1%} right is no more than the "
-            f"{seen[most] / total:.1%} that class {most} has, and of {count} examples of the rare "
+            f"The network answers class {most} whatever it is given: {sum(right) / total:.1%} right is no more than "
+            f"the {seen[most] / total:.1%} that class {most} has, and of {count} examples of the rare "
             f"{'classes' if len(rare) > 1 else 'class'} {found} were told.",
             cure="Weight the classes in the loss by the inverse of their share, or draw the rare ones more often, and "
             "measure the recall of each class.",

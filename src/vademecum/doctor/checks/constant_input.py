@@ -68,8 +68,8 @@ def constant_input(record: Record) -> Iterator[Finding]:
         yield Finding(
             "constant-input", "error" if all_ else "warning" if bad else "note",
             ("All" if all_ else f"{share:.0%} of")
-            + f" {len(table.key)} training inputs are one and the same, though their targets differ: the network cannot "
-            "tell these examples apart.",
+            + f" {len(table.key)} training inputs are one and the same, though their targets differ: the network "
+            "cannot tell these examples apart.",
             cure="Print a few rows as the model is given them, and look at the last step of their preparation (a "
             "division of whole numbers, a comparison, a wrong column).",
             evidence=rows, reference="bishop2006pattern", file=site.file, line=site.line, step=0,

@@ -49,8 +49,8 @@ def ignore_index_collision(scene: Scene) -> Iterator[Finding]:
         file, line = head.op.site
         yield Finding(
             "ignore-index-collision", "warning" if whole else "note",
-            f"{count} of {y.numel()} targets are {ignored}, which is a class and also the loss's ignore_index: they are "
-            f"left out, and the score of class {ignored} is never learned.",
+            f"{count} of {y.numel()} targets are {ignored}, which is a class and also the loss's ignore_index: they "
+            f"are left out, and the score of class {ignored} is never learned.",
             cure="Drop ignore_index, or give what is to be ignored a number that is no class, such as -100.",
             evidence={"ignored": count, "targets": y.numel(), "label": ignored}, reference=REFERENCE, file=file,
             line=line, disproof="The class is left out on purpose.",

@@ -1,8 +1,8 @@
 r"""Input mutated: the data itself is changed by each use.
 
-An operation in place (``-=``, ``mul_``, ``clamp_``) on what a data set hands out, or on a view of it, changes the stored
-rows. The next epoch finds them changed and changes them again: the images shrink, the noise adds up, and training and
-validation no longer look alike.
+An operation in place (``-=``, ``mul_``, ``clamp_``) on what a data set hands out, or on a view of it, changes the
+stored rows. The next epoch finds them changed and changes them again: the images shrink, the noise adds up, and
+training and validation no longer look alike.
 
 $$ x^{(e)} = f(f(\cdots f(x))) \quad\text{in epoch } e, \text{ not } f(x) $$
 
@@ -35,7 +35,7 @@ DRIFT = 3.0
 """Ratio of deviations, or distance of means in deviations, between the start and the end that is a drift."""
 
 SLOW = 1.4
-"""The same ratio where the targets are classes that do not drift along: an augmentation that stays the same gives 1.1."""
+"""The same ratio where the targets are classes, as no agent's are: an augmentation that stays the same gives 1.1."""
 
 PARTS = 6
 """Parts of the run between which the drift must go on in one direction."""
@@ -50,9 +50,6 @@ def input_mutated(record: Record) -> Iterator[Finding]:
     Yields:
         "error" where a forward pass changes data that is used again; "warning" where the data drifts from step to
         step and no row comes twice; "note" where a pass only writes into a batch of its own.
-
-    Raises:
-        NotCheckedError: too few steps were looked at.
     """
     site = record.site("forward")
     cure = "Write x = x - mean in place of x -= mean, or clone what is to be changed."

@@ -1,8 +1,8 @@
 r"""Label shift: the targets of a next-token model are not the next tokens.
 
-Unshifted targets are the inputs themselves: a model that sees position t is asked for token t, copies it, and has a loss
-near 0. Targets that were shifted twice, once by the data and once in the loss, ask for the token after the next; the
-model learns less than it could, and its samples are nonsense.
+Unshifted targets are the inputs themselves: a model that sees position t is asked for token t, copies it, and has a
+loss near 0. Targets that were shifted twice, once by the data and once in the loss, ask for the token after the next;
+the model learns less than it could, and its samples are nonsense.
 
 $$ y_t = x_{t+1} $$
 

@@ -1,11 +1,12 @@
 r"""Labels mismatched: inputs and targets are out of step.
 
-Where one of the two is shuffled, sorted or shifted alone, each input has the label of another. The shares of the classes
-are right, all tensors are healthy, and nothing can be learned but the mean; with patience a large network learns the wrong
-pairs by heart. Neighbors tell: rows that are near each other have equal labels more often than by chance, if the labels
-are theirs.
+Where one of the two is shuffled, sorted or shifted alone, each input has the label of another. The shares of the
+classes are right, all tensors are healthy, and nothing can be learned but the mean; with patience a large network
+learns the wrong pairs by heart. Neighbors tell: rows that are near each other have equal labels more often than by
+chance, if the labels are theirs.
 
-$$ z = \frac{A - \mathbb{E}\,A_\pi}{\sqrt{\operatorname{Var} A_\pi}}, \qquad A = \frac1N \sum_i [y_i = y_{\text{nn}(i)}] $$
+$$ z = \frac{A - \mathbb{E}\,A_\pi}{\sqrt{\operatorname{Var} A_\pi}}, \quad
+A = \frac1N \sum_i [y_i = y_{\text{nn}(i)}] $$
 
 Wrong:
     x = x[torch.randperm(len(x))]
@@ -57,7 +58,8 @@ def labels_mismatched(record: Record) -> Iterator[Finding]:
         record: of the run so far; its outcome is bad.
 
     Yields:
-        "warning" where the targets look independent of inputs that have neighbors; "note" where only the outcome says so.
+        "warning" where the targets look independent of inputs that have neighbors; "note" where only the outcome
+        says so.
 
     Raises:
         NotCheckedError: targets are not known one by one, or the run is bad in a way that tells nothing of them.
@@ -85,8 +87,8 @@ def labels_mismatched(record: Record) -> Iterator[Finding]:
         if structure < STRUCTURE and z < CHANCE:
             yield Finding(
                 "labels-mismatched", "warning",
-                f"The targets look independent of the inputs: nearest neighbors among {len(rows)} training rows agree no "
-                f"more than with permuted targets (z = {z:.1f}), though the rows lie in clusters; {gate.why}.",
+                f"The targets look independent of the inputs: nearest neighbors among {len(rows)} training rows agree "
+                f"no more than with permuted targets (z = {z:.1f}), though the rows lie in clusters; {gate.why}.",
                 evidence={"z": z, "structure": structure, "rows": len(rows)}, **told,
             )  # fmt: skip
             return

@@ -1,8 +1,8 @@
 r"""Leaky preprocessing: the inputs were scaled with statistics of all data, not of the training part.
 
 Where a mean is subtracted, the data that it came from has a mean of exactly 0. If that is training and validation
-together, and not the training data alone, the validation rows have had their say in how they are measured. With means the
-figure hardly changes; with selected features or filled gaps it can be all of it.
+together, and not the training data alone, the validation rows have had their say in how they are measured. With means
+the figure hardly changes; with selected features or filled gaps it can be all of it.
 
 $$ \bar x_{T \cup V} = 0 \quad\text{while}\quad \bar x_T \ne 0 $$
 
@@ -103,8 +103,10 @@ def _seen_together(record: Record, train: Tensor) -> tuple[str, int]:
 
 def _in_memory(train: Tensor, around: Pool) -> str:
     """The same for the tensor that the training rows were taken from."""
-    assert around.mean is not None and around.std is not None
-    assert around.low is not None and around.high is not None
+    assert around.mean is not None
+    assert around.std is not None
+    assert around.low is not None
+    assert around.high is not None
     near = TOLERANCE * float(train.square().mean(0).sum().sqrt())
     off, all_off = float(train.mean(0).norm()), float(around.mean.norm())
     if all_off <= near and off > max(near, 10 * all_off) and _standard(around.std, around.rows):
@@ -123,8 +125,8 @@ def _standard(std: Tensor, rows: int) -> bool:
 def _means(train: Tensor) -> str:
     off = float(train.mean(0).abs().max())
     return (
-        "together each column has a mean of exactly 0 and a deviation of exactly 1, the training rows alone have means up "
-        f"to {off:.2g}"
+        "together each column has a mean of exactly 0 and a deviation of exactly 1, the training rows alone have means "
+        f"up to {off:.2g}"
     )
 
 

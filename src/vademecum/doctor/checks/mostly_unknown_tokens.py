@@ -74,9 +74,9 @@ def mostly_unknown_tokens(record: Record) -> Iterator[Finding]:
         site = record.site("forward")
         yield Finding(
             "mostly-unknown-tokens", "warning",
-            f"Id {most} stands at {share:.0%} of the positions, of {max(sizes)} ids that the model has vectors for: is it "
-            "the one for unknown words?",
-            cure="Print how often each id occurs, and encode the text by the same rules by which the vocabulary was made.",
+            f"Id {most} stands at {share:.0%} of the positions, of {max(sizes)} ids that the model has vectors for: is "
+            "it the one for unknown words?",
+            cure="Print how often each id occurs, and encode the text by the rules by which the vocabulary was made.",
             evidence={"share": share, "id": most, "different": int(real.sum())}, reference="goodfellow2016deep",
             file=site.file, line=site.line, step=0, disproof="The symbol is that frequent by nature.",
         )  # fmt: skip

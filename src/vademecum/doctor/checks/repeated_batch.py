@@ -1,7 +1,7 @@
 r"""Repeated batch: every step is given the same examples.
 
-``next(iter(loader))`` inside the loop makes a new pass each time and takes its first batch; a slice that forgot the loop
-variable, or a seed set inside the sampler, does the same. The network learns these few rows by heart.
+``next(iter(loader))`` inside the loop makes a new pass each time and takes its first batch; a slice that forgot the
+loop variable, or a seed set inside the sampler, does the same. The network learns these few rows by heart.
 
 No equation.
 
@@ -64,8 +64,8 @@ def repeated_batch(record: Record) -> Iterator[Finding]:
         f"Each of {len(order)} steps was given the same {own} examples"
         + (f", while {more}: the rest is never learned from." if more
            else ". That is right where they are all the data, or where learning one batch by heart is the test."),
-        cure="Take the batches from one loop over the loader (for x, y in loader), not from a new one in each step; with "
-        "slices, let them move.",
+        cure="Take the batches from one loop over the loader (for x, y in loader), not from a new one in each step; "
+        "with slices, let them move.",
         evidence={"examples": own, "steps": len(order), "others": others}, reference="robbins1951stochastic",
         file=site.file, line=site.line, step=0, diff="- x, y = next(iter(loader))\n+ for x, y in loader:",
         disproof="One batch is learned by heart on purpose.",

@@ -72,8 +72,8 @@ def train_val_mismatch(record: Record) -> Iterator[Finding]:
                 "train-val-mismatch", "warning",
                 f"The {len(part.key)} rows that the model is evaluated on are prepared otherwise than its "
                 f"{len(train)} training rows: {text}.",
-                cure="Send validation rows through the same steps as training rows, with the statistics of the training "
-                "rows.",
+                cure="Send validation rows through the same steps as training rows, with the statistics of the "
+                "training rows.",
                 evidence={"rows": len(part.key)}, reference="goodfellow2016deep", file=site.file, line=site.line,
                 diff="- evaluate(model, x_val)\n+ evaluate(model, (x_val - train_mean) / train_std)", step=0,
                 disproof="The rows that are evaluated are meant to differ.",
@@ -93,7 +93,7 @@ def _difference(part: Table, mean: torch.Tensor, std: torch.Tensor, alive: torch
     other = ((ratio > RATIO) | (ratio < 1 / RATIO)).double().mean()
     if float(other) > SCALED:
         typical = float(ratio.median())
-        return f"the median column deviates by {typical:.3g} times as much, and {float(other):.0%} of them by another scale"
+        return f"{float(other):.0%} of the columns are on another scale, the median one by a factor of {typical:.3g}"
     if float(away) > SHIFTED:
         return f"the means of {float(away):.0%} of the columns lie {float(shift.median()):.3g} training deviations away"
     count = len(x)
@@ -101,7 +101,7 @@ def _difference(part: Table, mean: torch.Tensor, std: torch.Tensor, alive: torch
         float((own_std - 1).abs().max()), float((own_std * (count / (count - 1)) ** 0.5 - 1).abs().max())
     ) < 10 * EXACT  # fmt: skip
     if made and x.shape[1] > 1:
-        return "each of their columns has a mean of exactly 0 and a deviation of exactly 1, so they were scaled by themselves"
+        return "each column has a mean of exactly 0 and a deviation of exactly 1, so they were scaled by themselves"
     low, high = x.amin(0), x.amax(0)
     trained_here = ((mean < 0) | (mean > 1)).double().mean() + (std > 0.5).double().mean()
     if (

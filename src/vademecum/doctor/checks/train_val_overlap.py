@@ -6,8 +6,8 @@ copies in the data itself.
 
 $$ \hat o = \frac{|\{v \in V : v \in T\}|}{|V|} \qquad\text{against}\qquad 1 - \frac{n_1}{N} $$
 
-The second is the share of new examples that one must expect to have seen already, from the $n_1$ of N training rows that
-came once; small discrete inputs repeat without any fault.
+The second is the share of new examples that one must expect to have seen already, from the $n_1$ of N training rows
+that came once; small discrete inputs repeat without any fault.
 
 Wrong:
     x, y = oversample(x, y)
@@ -116,6 +116,9 @@ def _sets(valid: Table, found: Tensor) -> Iterator[tuple[int, int]]:
 
     Sets are stretches between steps, cut where training rows end and others begin: a figure of the training data is
     often taken beside that of the validation data.
+
+    Yields:
+        (different rows, those in training) of one set.
     """
     seen: set[tuple[int, ...]] = set()
     for step in valid.step.unique():

@@ -66,7 +66,7 @@ def unscaled_input(record: Record) -> Iterator[Finding]:
         "unscaled-input", "warning" if harm else "note", f"The inputs are not scaled: {seen}{harm}.",
         cure="Subtract from each column its mean on the training data and divide by its deviation there.",
         where=scales.layer, reference="lecun1998efficient", file=site.file, line=site.line, symptom=True, step=0,
-        evidence={"rms": scales.rms, "peak": scales.peak, "largest_std": scales.widest, "smallest_std": scales.narrowest},
+        evidence={"rms": scales.rms, "peak": scales.peak, "widest": scales.widest, "narrowest": scales.narrowest},
         disproof="The same run with standardized inputs is no better.",
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _seen(scales: Scales) -> str:
     if scales.rms > LARGE:
         return f"the first layer is given values of size {scales.rms:.3g} (up to {scales.peak:.3g}), where about 1 fits"
     if scales.widest > SPREAD * scales.narrowest > 0 and scales.widest > 1:
-        return f"their columns differ: one deviates by {scales.widest:.3g}, another by {scales.narrowest:.3g} from its mean"
+        return f"one column deviates by {scales.widest:.3g}, another by {scales.narrowest:.3g} from its mean"
     if scales.offset > OFFSET and scales.rms > 1:
         return f"half of the columns lie at {scales.offset:.3g} of their deviations from 0 or further"
     return ""

@@ -38,9 +38,6 @@ def unused_outputs(record: Record) -> Iterator[Finding]:
 
     Yields:
         "note" where there are many more scores.
-
-    Raises:
-        NotCheckedError: the loss is none of classes.
     """
     y = labels(record, train_table(record))
     seen, scores = len(y.unique()), record.num_classes

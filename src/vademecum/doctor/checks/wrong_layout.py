@@ -1,8 +1,8 @@
 r"""Wrong layout: the axes or the type of a tensor are not what the layer takes.
 
 Torch's images are (B, C, H, W), its classes are whole numbers of shape (B,), its weights are float32. Arrays from NumPy
-are (H, W, C), bytes or float64. Most mix-ups end the run with an error about something else; an image of as many rows as
-the layer has channels runs, and is convolved along the wrong axes.
+are (H, W, C), bytes or float64. Most mix-ups end the run with an error about something else; an image of as many rows
+as the layer has channels runs, and is convolved along the wrong axes.
 
 No equation.
 
@@ -93,8 +93,8 @@ def wrong_layout(record: Record) -> Iterator[Finding]:
         site = record.site("forward")
         yield Finding(
             "wrong-layout", "note",
-            f"The pictures are {tuple(shapes[0])}, and the first convolution takes axis 1, of {rows}, for the channels: "
-            f"do the {last} channels stand last?",
+            f"The pictures are {tuple(shapes[0])}, and the first convolution takes axis 1, of {rows}, for the "
+            f"channels: do the {last} channels stand last?",
             cure="Bring the channels to the front: x.permute(0, 3, 1, 2), and give the layer that number of channels.",
             evidence={"axis_1": rows, "last_axis": last}, reference=REFERENCE, file=site.file, line=site.line, step=0,
             diff="- model(x)\n+ model(x.permute(0, 3, 1, 2))", disproof="Axis 1 holds the channels.",

@@ -11,7 +11,7 @@ weight = torch.ones(2)  # wrong
 
 model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-for epoch in range(5):
+for _ in range(5):
     for rows in torch.randperm(2000).split(50):
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows], weight=weight)
         optimizer.zero_grad()

@@ -23,7 +23,7 @@ class Digits(Dataset):
 torch.manual_seed(0)
 net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 10))
 optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-for epoch in range(3):
+for _ in range(3):
     for image, label in DataLoader(Digits(0, 1500), batch_size=50, shuffle=True):
         loss = nn.functional.cross_entropy(net(image), label)
         optimizer.zero_grad()

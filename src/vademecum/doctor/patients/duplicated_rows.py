@@ -11,7 +11,7 @@ x_train, y_train = torch.cat([x_train, x_train[:150]]), torch.cat([y_train, y_tr
 
 model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for epoch in range(10):
+for _ in range(10):
     order = torch.randperm(len(x_train))
     for rows in order.split(25):
         loss = nn.functional.mse_loss(model(x_train[rows]), y_train[rows])

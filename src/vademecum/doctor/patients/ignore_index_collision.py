@@ -16,7 +16,7 @@ def loss_of(scores, targets):
 
 net = nn.Sequential(nn.Linear(64, 48), nn.GELU(), nn.Linear(48, 10))
 opt = torch.optim.AdamW(net.parameters(), lr=3e-3)
-for step in range(150):
+for _ in range(150):
     rows = torch.randint(1500, (64,))
     opt.zero_grad()
     loss_of(net(images[rows]), labels[rows]).backward()

@@ -17,7 +17,7 @@ def init(layer):
 net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 net.apply(init)
 optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-for epoch in range(6):
+for _ in range(6):
     for rows in torch.randperm(1500).split(50):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(net(x[rows]), y[rows])

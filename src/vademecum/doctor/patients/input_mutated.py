@@ -24,7 +24,7 @@ torch.manual_seed(0)
 train, test = DataLoader(Digits(slice(0, 1500)), 60, shuffle=True), DataLoader(Digits(slice(1500, None)), 297)
 model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-for epoch in range(8):
+for _ in range(8):
     for image, label in train:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(image), label)

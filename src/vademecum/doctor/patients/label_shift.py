@@ -24,7 +24,7 @@ class LanguageModel(nn.Module):
 
 model = LanguageModel()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-for step in range(100):
+for _ in range(100):
     starts = torch.randint(len(data) - 25, (16,))
     block = torch.stack([data[i : i + 25] for i in starts])
     x, y = block[:, :-1], block[:, :-1]  # wrong

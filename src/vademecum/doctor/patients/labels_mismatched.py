@@ -12,7 +12,7 @@ x_train = x_train[torch.randperm(1500)]  # wrong
 loader = DataLoader(TensorDataset(x_train, y_train), batch_size=50, shuffle=True)
 model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-for epoch in range(8):
+for _ in range(8):
     for features, label in loader:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(features), label)

@@ -16,7 +16,7 @@ y = cultivar  # wrong
 model = nn.Sequential(nn.Linear(13, 24), nn.ReLU(), nn.Linear(24, 3))
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-for epoch in range(15):
+for _ in range(15):
     for rows in train[torch.randperm(len(train))].split(20):
         optimizer.zero_grad()
         loss = criterion(model(x[rows]), y[rows])

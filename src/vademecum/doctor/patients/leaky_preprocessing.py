@@ -15,7 +15,7 @@ y_train, y_val = torch.tensor(y_train), torch.tensor(y_val)
 
 model = nn.Sequential(nn.Linear(13, 24), nn.ReLU(), nn.Dropout(0.2), nn.Linear(24, 3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for epoch in range(12):
+for _ in range(12):
     model.train()
     for rows in torch.randperm(len(x_train)).split(16):
         loss = nn.functional.cross_entropy(model(x_train[rows]), y_train[rows])

@@ -5,8 +5,8 @@ from torch import nn
 
 torch.manual_seed(0)
 rng = random.Random(0)
-GOOD, BAD = "fine great lovely warm kind".split(), "poor awful cold rude dull".split()
-FILL = "the a was it and there we had very room staff food".split()
+GOOD, BAD = ["fine", "great", "lovely", "warm", "kind"], ["poor", "awful", "cold", "rude", "dull"]
+FILL = ["the", "a", "was", "it", "and", "there", "we", "had", "very", "room", "staff", "food"]
 texts, labels = [], []
 for i in range(600):
     words = [rng.choice(FILL) for _ in range(9)] + [rng.choice(BAD if i % 2 else GOOD) for _ in range(3)]
@@ -31,7 +31,7 @@ class Bag(nn.Module):
 
 model = Bag()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-for epoch in range(8):
+for _ in range(8):
     for rows in torch.randperm(500).split(25):
         loss = nn.functional.binary_cross_entropy_with_logits(model(ids[rows]), y[rows])
         optimizer.zero_grad()

@@ -11,9 +11,9 @@ loader = DataLoader(TensorDataset(x[:350], y[:350]), batch_size=25)
 
 model = nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 1))
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for epoch in range(10):
+for _ in range(10):
     batches = iter(loader)
-    for step in range(len(loader)):
+    for _ in range(len(loader)):
         features, target = next(iter(loader))  # wrong
         # right: features, target = next(batches)
         optimizer.zero_grad()

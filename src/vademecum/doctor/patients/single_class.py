@@ -16,7 +16,7 @@ x = (x - x[train].mean(0)) / x[train].std(0)
 
 model = nn.Sequential(nn.Linear(30, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for epoch in range(6):
+for _ in range(6):
     for xb, yb in DataLoader(TensorDataset(x[train], y[train]), batch_size=32, shuffle=True):
         loss = nn.functional.binary_cross_entropy_with_logits(model(xb), yb)
         optimizer.zero_grad()

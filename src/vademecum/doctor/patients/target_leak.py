@@ -12,7 +12,7 @@ y = (y - y[:350].mean()) / y[:350].std()
 
 model = nn.Sequential(nn.Linear(x.shape[1], 16), nn.SiLU(), nn.Linear(16, 1))
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for epoch in range(12):
+for _ in range(12):
     for rows in torch.randperm(350).split(25):
         loss = nn.functional.mse_loss(model(x[rows])[:, 0], y[rows])
         optimizer.zero_grad()

@@ -13,7 +13,7 @@ x = torch.tensor(x, dtype=torch.float32)  # wrong
 
 model = nn.Sequential(nn.Linear(13, 32), nn.Tanh(), nn.Linear(32, 3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-for epoch in range(25):
+for _ in range(25):
     for rows in torch.randperm(130).split(13):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])

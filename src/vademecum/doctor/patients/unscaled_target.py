@@ -21,7 +21,7 @@ class Net(nn.Module):
 
 net = Net()
 optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
-for epoch in range(15):
+for _ in range(15):
     for rows in torch.randperm(350).split(25):
         loss = nn.functional.l1_loss(net(x[rows]), (y[rows] - mean) / std)
         optimizer.zero_grad()

@@ -14,7 +14,7 @@ loader = DataLoader(train, batch_size=10)  # wrong
 
 model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3), nn.LogSoftmax(dim=1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
-for epoch in range(15):
+for _ in range(15):
     for features, species in loader:
         loss = nn.functional.nll_loss(model(features), species)
         optimizer.zero_grad()

@@ -22,7 +22,7 @@ class Net(nn.Module):
 
 net = Net()
 optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
-for epoch in range(4):
+for _ in range(4):
     for rows in torch.randperm(1500).split(50):
         loss = nn.functional.cross_entropy(net(x[rows]), y[rows])
         optimizer.zero_grad()

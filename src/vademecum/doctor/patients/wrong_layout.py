@@ -14,7 +14,7 @@ net = nn.Sequential(
     nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2)
 )
 optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
-for epoch in range(4):
+for _ in range(4):
     for rows in torch.randperm(800).split(40):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(net(x[rows]), y[rows])
