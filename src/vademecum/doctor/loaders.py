@@ -97,7 +97,7 @@ def _same_generators(loader: Any) -> Iterator[None]:
                 each.set_state(state)
             elif isinstance(each, Twister):
                 each.setstate(state)
-            elif isinstance(each, np.TwisterState):
+            elif isinstance(each, np.random.RandomState):
                 each.set_state(state)
             else:
                 each.bit_generator.state = state
@@ -108,7 +108,11 @@ def _state(generator: Any) -> Any:
         return generator.get_state()
     if isinstance(generator, Twister):
         return generator.getstate()
-    return generator.get_state() if isinstance(generator, np.TwisterState) else generator.bit_generator.state
+    return (
+        generator.get_state()
+        if isinstance(generator, np.random.RandomState)
+        else generator.bit_generator.state
+    )
 
 
 def _search(thing: Any, found: dict[int, Any], seen: set[int], depth: int) -> None:
@@ -120,7 +124,7 @@ def _search(thing: Any, found: dict[int, Any], seen: set[int], depth: int) -> No
     ):
         return
     seen.add(id(thing))
-    if isinstance(thing, torch.Generator | Twister | np.random.Generator | np.TwisterState):
+    if isinstance(thing, torch.Generator | Twister | np.random.Generator | np.random.RandomState):
         found[id(thing)] = thing
         return
     inner: list[Any] = []
