@@ -4,7 +4,6 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
 import torch
@@ -13,14 +12,16 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
-from . import around, intake, nonfinite, reruns, sketches
+from . import around, census, nonfinite, reruns, sketches, strides
 from ._finding import Finding
 from .closer import closer
-from .figures import SAMPLE, Seen, Stat, strided
+from .figures import SAMPLE, Seen, strided
+from .glance import glance
 from .heads import heads
 from .loop import UNSTEPPED, idle_optimizers, schedulers
 from .modes import mode_dependent
-from .naming import attributes, free, version, within
+from .naming import attributes, version
+from .quiet import quiet
 from .record import Call, Look, NotCheckedError, Pass, Record, Scene, Site
 from .schedule import Schedule
 from .sites import caller, line
@@ -36,32 +37,6 @@ OLD = 4096
 
 PATIENCE = 3
 """Failures of one part of the doctor after which it is switched off."""
-
-
-def _quiet(method: Callable[..., None]) -> Callable[..., None]:
-    """Keep an event's handling from reaching the user's run: no gradient, no error, its time counted."""
-    clock, name = time.perf_counter, method.__name__
-
-    @wraps(method)
-    def handled(self: "Recorder", *args: Any) -> None:
-        if self.busy or not self.alive:
-            return
-        begun, schedule = clock(), self.schedule
-        self.busy = True
-        self.grad = torch.is_grad_enabled()  # it is off in inference mode, too
-        try:
-            if schedule.looking and self.grad:
-                with torch.no_grad():
-                    method(self, *args)
-            else:  # what else computes with tensors sees to it itself: this is called at each step
-                method(self, *args)
-        except Exception as error:  # the doctor never ends a user's run
-            self.failed(name, error)
-        finally:
-            self.busy = False
-            schedule.spent += clock() - begun
-
-    return handled
 
 
 class Recorder:
@@ -110,46 +85,25 @@ class Recorder:
         self._given: list[weakref.ref[Tensor]] = []
         self.begun = time.perf_counter()
 
-    # ------------------------------------------------------------------ what is watched
-
     def add_model(self, model: nn.Module, name: str = "") -> None:
         """Take up a model; its parameters get names."""
-        record = self.record
-        if any(model is known for known in record.models.values()):
-            return
-        name = name or free(type(model).__name__.lower() if record.models else "model", record.models)
-        record.models[name] = model
-        if len(record.models) == 2:  # names so far had no prefix
-            record.prefixed(next(iter(record.models)))
-        prefix = f"{name}." if len(record.models) > 1 else ""
-        for key, parameter in model.named_parameters():
-            if isinstance(parameter, nn.parameter.UninitializedParameter) or id(parameter) in record.names:
-                continue
-            record.names[id(parameter)] = prefix + key
-            record.parameters[prefix + key] = parameter
-            record.start[prefix + key] = strided(parameter, SAMPLE).clone()
+        census.add_model(self.record, model, name)
 
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> int:
         """Take up an optimizer and say its place."""
-        for place, known in enumerate(self.record.optimizers):
-            if known is optimizer:
-                return place
-        self.record.optimizers.append(optimizer)
-        return len(self.record.optimizers) - 1
+        return census.add_optimizer(self.record, optimizer)
 
     def failed(self, part: str, error: BaseException) -> None:
         """Note a failure of the doctor's own; after some of one part, the part is switched off."""
         self._failures[part] = self._failures.get(part, 0) + 1
         self.record.notes[part] = f"it failed inside the doctor ({type(error).__name__}: {error})"
 
-    # ------------------------------------------------------------------ events
-
-    @_quiet
+    @quiet
     def forward_begins(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """A whole model is called."""
         if self.find and next(module.parameters(), None) is not None:
-            self._take_up(module)
-        name = self._name_of(module)
+            census.take_up(self.record, module)
+        name = census.name_of(self.record, module)
         if name is None:
             return
         grad = self.grad
@@ -181,11 +135,11 @@ class Recorder:
             del self._idle[1:-1]  # the first and the last tell enough; the others only pass
             self._passes += 1
 
-    @_quiet
+    @quiet
     def forward_ends(self, module: nn.Module, output: Any) -> None:
         """A whole model has returned."""
         calls = self._calls if self.grad else self._idle
-        if not calls or self._name_of(module) != calls[-1].model:
+        if not calls or census.name_of(self.record, module) != calls[-1].model:
             return
         call = calls[-1]
         call.result, call.outputs = output, tuple(tensors(output)) or attributes(output)
@@ -198,7 +152,7 @@ class Recorder:
         if call.figures:
             self._given = [weakref.ref(x) for x in call.inputs]
 
-    @_quiet
+    @quiet
     def backward_begins(self, loss: Tensor) -> None:
         """A backward pass is about to begin at a loss."""
         record = self.record
@@ -218,7 +172,8 @@ class Recorder:
             record.passes.append(Pass(record.steps, value / sketches.scale(loss), here))
             if not math.isfinite(value) and record.nan is None:
                 record.nan = nonfinite.told(nonfinite.locate(record, loss, self._calls))
-        self._data(loss)
+        if self._calls:
+            self._keep(self.record.train, self._calls[0], loss)
         if not self.schedule.looking:
             return
         if record.lines[here].line:
@@ -241,7 +196,7 @@ class Recorder:
         if loss.grad_fn is not None:
             self._scene(loss, look)
 
-    @_quiet
+    @quiet
     def backward_ends(self, loss: Tensor) -> None:
         """A backward pass has ended."""
         self._calls.clear()
@@ -260,14 +215,14 @@ class Recorder:
         self.target, self._stepped = None, False
         self.told_loss = weakref.ref(loss)
 
-    @_quiet
+    @quiet
     def told_goes_backward(self) -> None:
         """A backward pass is about to begin at the loss that was told."""
         if self._look is not None:
             left = sketches.norms(self._gradients())
             self._left = {name: left.get(name, 0.0) for name in self.record.parameters}
 
-    @_quiet
+    @quiet
     def step_begins(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to step."""
         record = self.record
@@ -292,29 +247,20 @@ class Recorder:
         look.optimizer = place
         if self.find and not record.models:
             sketches.adopt(record, optimizer)
-        look.rates = tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
         mine = [p for group in optimizer.param_groups for p in group["params"]]
         known = {record.names[id(p)]: p for p in mine if id(p) in record.names}
-        if any(name in self._left for name in known):
-            look.leftover = math.hypot(*(self._left.pop(name, 0.0) for name in known))
-        look.grad_norm |= sketches.norms({name: p.grad for name, p in known.items() if p.grad is not None})
-        look.weight_norm |= sketches.norms(known)
-        look.wiped += tuple(
-            name
-            for name in known
-            if look.raw_norm.get(name, 0.0) > 0 and not look.grad_norm.get(name, 0.0) > 0
-        )
+        strides.begins(look, optimizer, known, self._left)
         if record.nan is None and not all(math.isfinite(value) for value in look.grad_norm.values()):
             record.nan = nonfinite.told(nonfinite.of_gradient(record, self._risks))
         look.modes = {name: on for name, on in self._modes.items() if sketches.holds(record, name, mine)}
         self._remember(known)
 
-    @_quiet
+    @quiet
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
         self._over(optimizer)
 
-    @_quiet
+    @quiet
     def stepped_by_hand(self) -> None:
         """The user's own code has changed the weights, with the gradients of the last backward pass."""
         record, look = self.record, self._look
@@ -344,16 +290,7 @@ class Recorder:
             record.loop.rate(place, record.steps, rates)
         record.loop.step_ends(self._own_time())
         if look is not None and (self._before or look.backwards):
-            after = {name: strided(record.parameters[name], SAMPLE) for name in self._before}
-            moved = {name: after[name] - before for name, before in self._before.items()}
-            size, change = sketches.norms(self._before), sketches.norms(moved)
-            look.ratio |= {name: change[name] / size[name] for name in change if size.get(name, 0.0) > 0}
-            look.unchanged += tuple(name for name in change if change[name] == 0 and name in self._felt)
-            look.still |= {
-                name: float((delta == 0).float().mean())
-                for name, delta in moved.items()
-                if delta.element_size() < 4
-            }
+            strides.ends(look, record.parameters, self._before, self._felt)
             record.looks.append(look)
         record.steps += 1
         if record.steps == around.LATER and self.schedule.thorough:
@@ -396,8 +333,6 @@ class Recorder:
         self.record.unfinished = sketches.shapes(self._calls)
         self._calls.clear()
 
-    # ------------------------------------------------------------------ inside
-
     def __deepcopy__(self, memo: dict[int, Any]) -> "Recorder":
         return self  # a copy of a watched model carries the hooks along
 
@@ -405,54 +340,13 @@ class Recorder:
         """Seconds of the run, without the doctor's."""
         return time.perf_counter() - self.schedule.spent
 
-    def _take_up(self, module: nn.Module) -> None:
-        """Take up a model that was met, unless it is a part of one that is known."""
-        if not any(within(module, known) for known in self.record.models.values()):
-            self.add_model(module)
-
-    def _name_of(self, module: nn.Module) -> str | None:
-        """The model that a module is, or is a part of."""
-        models = self.record.models
-        whole = next((name for name, model in models.items() if model is module), None)
-        return whole or next((name for name, model in models.items() if within(module, model)), None)
-
     def _gradients(self) -> dict[str, Tensor]:
         return {name: p.grad for name, p in self.record.parameters.items() if p.grad is not None}
 
     def _scene(self, loss: Tensor, look: Look) -> None:
         """Read the graph and let the checks look at it."""
         record = self.record
-        graph = Graph(loss)
-        found = heads(graph)
-        output = self._calls[-1].outputs[0] if self._calls and self._calls[-1].outputs else None
-        target = sketches.target(found, output) if self.target is None else self.target
-        scene = Scene(record, loss, graph, found, self._calls, target, output)
-        if found and not record.heads:
-            record.heads = tuple(head.kind for head in found)
-        if found and found[0].num_classes:
-            record.num_classes = max(record.num_classes, found[0].num_classes)
-        record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
-        self._risks = nonfinite.risks(graph)
-        record.loop.summed = record.loop.summed or sketches.summed(scene)
-        record.loop.graph(record.steps, loss, len(graph))
-        record.loop.inputs_learn |= any(x.requires_grad for call in self._calls for x in call.inputs)
-        sketches.reach(scene)
-        look.activations = sketches.activations(scene)
-        if output is not None and output.is_floating_point():
-            look.output = Stat.of(output)
-        if self._calls:
-            given = self._calls[0].inputs
-            look.inputs = tuple(Stat.of(x) for x in given if x.numel())
-            first = sketches.main_input(given)
-            look.examples = 0 if first is None else len(first)
-        if target is not None and target.numel():
-            look.target = Stat.of(target)
-            reruns.keep_target(record, self._calls, target)
-        look.accuracy = sketches.accuracy(found, output)
-        look.entry, look.hits = intake.entry(scene), intake.hits(scene)
-        look.own_loss, look.summed = intake.own_loss(scene), bool(found) and found[0].reduction == "sum"
-        if not self._calls:  # a loop without modules: the graph shows its data
-            intake.take(scene, self.memory // 2)
+        scene, self._risks = glance(record, loss, look, self._calls, self.target, self.memory // 2)
         try:
             closer(scene, look)
         except Exception as error:  # the other rules need none of it
@@ -474,12 +368,6 @@ class Recorder:
                 record.notes.setdefault(name, str(reason))
             except Exception as error:
                 self.failed(name, error)
-
-    def _data(self, loss: Tensor) -> None:
-        """Keep the batch of the first call, with its targets where the loss shows them."""
-        if not self._calls:
-            return
-        self._keep(self.record.train, self._calls[0], loss)
 
     def _keep(self, seen: Seen, call: Call, loss: Tensor | None) -> None:
         """Count a batch; keep its rows as well, with the targets that the loss shows, where the schedule has time."""

@@ -20,7 +20,7 @@ References:
 
 from collections.abc import Iterator, Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from .._finding import Finding
 from ..cuts import Cut, cut
@@ -80,7 +80,7 @@ def detached_part(record: Record) -> Iterator[Finding]:
         yield _finding(record, subject, found, prefix, lost, share)
 
 
-def _whole(record: Record, name: str, mine: Mapping[str, nn.Parameter]) -> Iterator[Finding]:
+def _whole(record: Record, name: str, mine: Mapping[str, Tensor]) -> Iterator[Finding]:
     """A model that runs with gradients, and whose optimizer steps, although no loss reaches it."""
     ids = {id(p) for p in mine.values()}
     for place, optimizer in enumerate(record.optimizers):
