@@ -45,8 +45,14 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
             str(script), seconds=job["seconds"], seeds=job["seeds"], reruns=job["reruns"]
         )
         row["findings"] = [_told(finding) for finding in report.findings]
-        row["outcome"], row["ending"], row["steps"] = report.history.get("outcome", ""), outcome.ending.kind, report.steps
-        row["failed"] = {rule: because for rule, because in report.not_checked.items() if "inside the doctor" in because}
+        row["outcome"], row["ending"], row["steps"] = (
+            report.history.get("outcome", ""),
+            outcome.ending.kind,
+            report.steps,
+        )
+        row["failed"] = {
+            rule: because for rule, because in report.not_checked.items() if "inside the doctor" in because
+        }
         if job["cure"] and not job["healthy"] and not job["silent"]:
             row |= _cured(script, report, job)
     except InputError as error:
@@ -114,7 +120,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures of a half."""
     sick = [row for row in rows if not row["healthy"] and row["cause"] not in NOTES]
     well = [row for row in rows if row["healthy"]]
-    loud = {row["name"]: [f for f in row["findings"] if f["severity"] in {"warning", "error"}] for row in rows}
+    loud = {
+        row["name"]: [f for f in row["findings"] if f["severity"] in {"warning", "error"}] for row in rows
+    }
     found = [row for row in sick if loud[row["name"]]]
 
     def right(row: dict[str, Any], told: list[dict[str, Any]]) -> bool:
@@ -168,11 +176,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--no-reruns", action="store_true")
-    parser.add_argument("--cure", action="store_true", help="run each program with the first finding's cure, too")
+    parser.add_argument(
+        "--cure", action="store_true", help="run each program with the first finding's cure, too"
+    )
     parser.add_argument("--only", default="", help="names that match")
     parser.add_argument("--every", type=int, default=1, help="one program in so many")
     parser.add_argument("--output", type=Path, default=None)
-    parser.add_argument("--details", action="store_true", help="print each program; never for the half held out")
+    parser.add_argument(
+        "--details", action="store_true", help="print each program; never for the half held out"
+    )
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     wanted = jobs(arguments.half, arguments)
@@ -182,7 +194,10 @@ def main() -> None:
             rows.append(row)
             if arguments.details and arguments.half == "tuning":
                 loud = [f["rule"] for f in row["findings"] if f["severity"] in {"warning", "error"}]
-                print(f"{row['name']:<34} {row['cause'] or 'healthy':<26} {row['seconds']:>5} {row.get('outcome', '')} {loud}", flush=True)  # noqa: E501
+                print(
+                    f"{row['name']:<34} {row['cause'] or 'healthy':<26} {row['seconds']:>5} {row.get('outcome', '')} {loud}",
+                    flush=True,
+                )
     rows.sort(key=lambda row: row["name"])
     if arguments.output is not None:
         arguments.output.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -98,7 +98,14 @@ def check(
         healthy = tell(saved(Path(what)), wishes=wishes)
     else:
         report, outcome = of_script(
-            what, words, steps, seconds, show_output, seeds=seeds, reruns=not no_proof, experiments=experiments
+            what,
+            words,
+            steps,
+            seconds,
+            show_output,
+            seeds=seeds,
+            reruns=not no_proof,
+            experiments=experiments,
         )
         healthy = tell(report, outcome, wishes=wishes)
     if not healthy:

@@ -29,7 +29,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "nondifferentiable-output": DYNAMICS | {"detached-part", "loss-detached", "parameters-not-updated"},
     "detached-part": DYNAMICS | {"optimizer-wrong-parameters", "parameters-not-updated", "unused-parameters"},
     "loss-detached": DYNAMICS | {"detached-part", "missing-step", "parameters-not-updated", "run-failed"},
-    "unregistered-layers": DYNAMICS | {"detached-part", "optimizer-wrong-parameters", "parameters-not-updated", "run-failed"},
+    "unregistered-layers": DYNAMICS | {
+        "detached-part", "optimizer-wrong-parameters", "parameters-not-updated", "run-failed",
+    },
     "output-range": DYNAMICS | {"input-ignored"},
     "flipped-loss-sign": DYNAMICS | {"labels-mismatched", "non-finite"},
     "missing-nonlinearity": OUTCOMES | {"capacity-too-small"},
@@ -57,12 +59,20 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "labels-out-of-range": DYNAMICS | {"non-finite", "run-failed", "initial-loss", "wrong-layout"},
     "single-class": DYNAMICS | {"class-imbalance", "input-ignored", "target-leak", "initial-loss", "unused-outputs"},
     "ignore-index-collision": DYNAMICS | {"class-imbalance", "single-class"},
-    "unscaled-input": DYNAMICS | {"clip-too-small", "input-ignored", "non-finite", "poor-init", "class-imbalance", "initial-loss"},
+    "unscaled-input": DYNAMICS | {
+        "clip-too-small", "input-ignored", "non-finite", "poor-init", "class-imbalance", "initial-loss",
+    },
     "tiny-input": DYNAMICS | {"input-ignored", "poor-init", "class-imbalance"},
-    "constant-input": DYNAMICS | {"input-ignored", "repeated-batch", "tiny-input", "train-val-mismatch", "duplicated-rows", "train-val-overlap"},
+    "constant-input": DYNAMICS | {
+        "input-ignored", "repeated-batch", "tiny-input", "train-val-mismatch", "duplicated-rows", "train-
+        val-overlap",
+    },
     "input-mutated": DYNAMICS | GAPS | {"constant-input", "tiny-input", "unscaled-input"},
     "unshuffled-data": DYNAMICS | {"class-imbalance", "overfitting", "single-class", "train-val-mismatch"},
-    "repeated-batch": DYNAMICS | {"class-imbalance", "overfitting", "single-class", "unshuffled-data", "duplicated-rows", "train-val-overlap"},
+    "repeated-batch": DYNAMICS | {
+        "class-imbalance", "overfitting", "single-class", "unshuffled-data", "duplicated-rows", "train-val-
+        overlap",
+    },
     "train-val-overlap": frozenset({"duplicated-rows"}),
     "leaky-preprocessing": frozenset(),
     "train-val-mismatch": frozenset({"batchnorm-stale-statistics", "overfitting"}),

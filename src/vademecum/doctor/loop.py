@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from .modes import mode_dependent, mode_matters
-from .naming import small
 
 FAR, RECENT = 64, 2
 """Looks back that are asked for their graph, and steps whose graph may be there by right."""

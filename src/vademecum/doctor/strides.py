@@ -11,7 +11,9 @@ from .figures import SAMPLE, strided
 from .record import Look
 
 
-def begins(look: Look, optimizer: torch.optim.Optimizer, known: Mapping[str, Tensor], left: dict[str, float]) -> None:
+def begins(
+    look: Look, optimizer: torch.optim.Optimizer, known: Mapping[str, Tensor], left: dict[str, float]
+) -> None:
     """Note what a step is about to use.
 
     Args:

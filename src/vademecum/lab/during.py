@@ -27,6 +27,9 @@ def watched(model: nn.Module, folder: RunFolder, console: Console, *, main: bool
 
     Yields:
         Nothing. An interrupted training is not judged; one that diverges is.
+
+    Raises:
+        InputError: as it came from the block.
     """
     if not main:
         yield

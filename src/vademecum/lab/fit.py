@@ -20,8 +20,8 @@ from vademecum._core.errors import InputError
 from .before import look_before
 from .checkpoint import Checkpoint, Row, numbered
 from .console import Console
-from .evaluate import Evaluation
 from .during import watched
+from .evaluate import Evaluation
 from .examples import judged
 from .finish import calibrate, finish, write_report
 from .loop import Loop

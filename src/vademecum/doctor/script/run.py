@@ -67,7 +67,9 @@ def run_script(
     Returns:
         What it came to; the user's files are as before. A path that is no Python script is refused.
     """
-    job = _job(path, "", args, steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments)
+    job = _job(
+        path, "", args, steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments
+    )
     return _run(job, show, progress, fresh)
 
 
@@ -101,7 +103,9 @@ def run_function(
     Returns:
         What it came to.
     """
-    job = _job(path, name, (), steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments)
+    job = _job(
+        path, name, (), steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments
+    )
     return _run(job, show, progress, fresh)
 
 
