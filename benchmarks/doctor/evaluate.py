@@ -194,10 +194,8 @@ def main() -> None:
             rows.append(row)
             if arguments.details and arguments.half == "tuning":
                 loud = [f["rule"] for f in row["findings"] if f["severity"] in {"warning", "error"}]
-                print(
-                    f"{row['name']:<34} {row['cause'] or 'healthy':<26} {row['seconds']:>5} {row.get('outcome', '')} {loud}",
-                    flush=True,
-                )
+                name, cause, outcome = row["name"], row["cause"] or "healthy", row.get("outcome", "")
+                print(f"{name:<34} {cause:<26} {row['seconds']:>5} {outcome} {loud}", flush=True)
     rows.sort(key=lambda row: row["name"])
     if arguments.output is not None:
         arguments.output.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -64,14 +64,14 @@ EXPLAINS: dict[str, frozenset[str]] = {
     },
     "tiny-input": DYNAMICS | {"input-ignored", "poor-init", "class-imbalance"},
     "constant-input": DYNAMICS | {
-        "input-ignored", "repeated-batch", "tiny-input", "train-val-mismatch", "duplicated-rows", "train-
-        val-overlap",
+        "input-ignored", "repeated-batch", "tiny-input", "train-val-mismatch", "duplicated-rows",
+        "train-val-overlap",
     },
     "input-mutated": DYNAMICS | GAPS | {"constant-input", "tiny-input", "unscaled-input"},
     "unshuffled-data": DYNAMICS | {"class-imbalance", "overfitting", "single-class", "train-val-mismatch"},
     "repeated-batch": DYNAMICS | {
-        "class-imbalance", "overfitting", "single-class", "unshuffled-data", "duplicated-rows", "train-val-
-        overlap",
+        "class-imbalance", "overfitting", "single-class", "unshuffled-data", "duplicated-rows",
+        "train-val-overlap",
     },
     "train-val-overlap": frozenset({"duplicated-rows"}),
     "leaky-preprocessing": frozenset(),
