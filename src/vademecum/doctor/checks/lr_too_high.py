@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from .._finding import Finding
 from ..gate import Gate, median
 from ..record import Record
-from ..symptoms import POOR, late, layers, opened, ratios, rounded
+from ..symptoms import late, layers, opened, ratios, rounded
 
 HIGH, AIM = 3e-2, 3e-3
 """Update over weight: above the first a rate is too high where the outcome is bad; the second is what to aim at."""
@@ -32,8 +32,9 @@ HIGH, AIM = 3e-2, 3e-3
 FLAT, EXTREME = 0.6, 0.3
 """Where so many units are in their flat ends before the first step, only an extreme ratio tells of the rate."""
 
-STEADY = 5e-2
-"""Update over weight that tells by itself in a run that has learned a little: long after the start, at every step."""
+LONG, STEADY, SOME = 0.1, 2e-2, 0.3
+"""Update over weight in the first looks and in the last that tell together, in a run that has learned something and
+has so much of the guess's loss left."""
 
 JUMPS = 3.0
 """Times the first loss: a jump of the first steps."""
@@ -51,7 +52,7 @@ def lr_too_high(record: Record) -> Iterator[Finding]:
     Yields:
         "warning" where they are.
     """
-    gate, seen = opened(record, poor=POOR)
+    gate, seen = opened(record, poor=SOME)
     names = layers(record)
     first, last = median(ratios(seen[:EARLY], names)), median(ratios(late(seen), names))
     rate = max((rate for look in seen for rate in look.rates), default=math.nan)
@@ -64,7 +65,7 @@ def lr_too_high(record: Record) -> Iterator[Finding]:
         told = ratio > (EXTREME if born > FLAT else HIGH) or (jump > JUMPS and ratio > HIGH / 3)
     else:
         ratio, jump = last, 1.0
-        told = last > STEADY and first > STEADY
+        told = first > LONG and last > STEADY
     if not told:
         return
     what = f"in the first steps the loss jumped to {jump:.3g} times its start, and " if jump > JUMPS else ""

@@ -28,6 +28,9 @@ from ..symptoms import POOR, layers, opened, ratios, rounded
 LOW, AIM = 3e-4, 3e-3
 """Update over weight: below the first a rate is too low where the outcome is bad; the second is what to aim at."""
 
+IDLE = 3e-5
+"""Update over weight below which nothing that was learned can be the steps' doing."""
+
 WARM = 1.5
 """Times the median rate: where the last rate is higher, a warm-up is under way."""
 
@@ -49,16 +52,16 @@ def lr_too_low(record: Record) -> Iterator[Finding]:
     top = max(rates, default=math.nan)
     if rates and rates[-1] >= top and rates[-1] > WARM * median(rates):
         raise NotCheckedError("the learning rate still rises: a warm-up is under way")
-    if gate.kind in {"not-finite", "diverging"} or not (gate.open or gate.falling):
+    if gate.kind in {"not-finite", "diverging"}:
         return
     high = [look for look in seen if look.rates and max(look.rates) >= 0.5 * top]
     ratio = median(ratios(high, layers(record)))
-    if not 0 < ratio < LOW:
+    if not 0 < ratio < (LOW if gate.open or gate.falling else IDLE):
         return
     cure = "Raise the learning rate by a factor of ten, and again until the loss falls visibly."
     if 0 < top < math.inf:
         cure = f"Raise the learning rate from {top:g} to about {rounded(top * AIM / ratio):g}."
-    state = gate.why or f"after {record.steps} steps the loss still falls and is {gate.left:.0%} of a guess"
+    state = gate.why or f"after {record.steps} steps the loss is still {gate.left:.0%} of a guess's"
     yield Finding(
         "lr-too-low", "warning",
         f"The steps are too short: one step changes the weights by {ratio:.1g} of their size, where about 0.001 is "
