@@ -276,7 +276,8 @@ def _has_rows(value: Tensor, rows: int) -> bool:
 
 def _constants(step: Step, places: Sequence[int], without: Collection[int]) -> dict[int, Tensor]:
     """What the calls take from outside."""
-    made, wanted = set(without), set()
+    made = set(without)
+    wanted: set[int] = set()
     for place in places:
         wanted.update(n for n in step.entries[place].given if n not in made)
         made.update(step.entries[place].out)  # some return what they were given

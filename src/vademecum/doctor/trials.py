@@ -169,14 +169,18 @@ def joined(report: Report, made: Trials, *, learns: bool) -> Report:
         >>> [f.severity for learns in (True, False) for f in joined(Report(), made, learns=learns).findings]
         ['note', 'error']
     """
-    told, notes = list(report.findings), [f for f in made.findings if f.severity not in LOUD]
-    loud = [f for f in made.findings if f.severity in LOUD]
-    loud = [replace(f, severity="note") for f in loud] if learns else loud
-    if told and told[0].severity in LOUD and loud:
-        told[0], loud = replace(told[0], folded=(*told[0].folded, *loud)), []
+    told, found = (
+        list(report.findings),
+        [
+            replace(finding, severity="note") if learns and finding.severity in LOUD else finding
+            for finding in made.findings
+        ],
+    )
+    if told and told[0].severity in LOUD:
+        told[0], found = replace(told[0], folded=(*told[0].folded, *found)), []
     checked = {finding.rule for finding in made.findings} | set(made.fine)
     return replace(
-        report, findings=fold([*told, *loud, *notes]),
+        report, findings=fold([*told, *found]),
         checked=(*report.checked, *sorted(checked - set(report.checked))),
         not_checked={**report.not_checked, **made.not_checked},
         history={**report.history, "experiments": dict(made.fine)},
