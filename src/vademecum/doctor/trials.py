@@ -169,15 +169,15 @@ def joined(report: Report, made: Trials, *, learns: bool) -> Report:
         >>> [f.severity for learns in (True, False) for f in joined(Report(), made, learns=learns).findings]
         ['note', 'error']
     """
-    found = [
-        replace(finding, severity="note") if learns and finding.severity in LOUD else finding
-        for finding in made.findings
-    ]
-    told = list(report.findings)
-    loud = [finding for finding in found if finding.severity in LOUD]
-    if told and told[0].severity in LOUD and loud:
-        told[0] = replace(told[0], folded=(*told[0].folded, *loud))
-        found = [finding for finding in found if finding.severity not in LOUD]
+    told, found = (
+        list(report.findings),
+        [
+            replace(finding, severity="note") if learns and finding.severity in LOUD else finding
+            for finding in made.findings
+        ],
+    )
+    if told and told[0].severity in LOUD:
+        told[0], found = replace(told[0], folded=(*told[0].folded, *found)), []
     checked = {finding.rule for finding in made.findings} | set(made.fine)
     return replace(
         report, findings=fold([*told, *found]),

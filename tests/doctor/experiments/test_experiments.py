@@ -134,6 +134,11 @@ def test_the_gradient_is_that_of_the_loss(layer, severity):
     assert ("Wrong" in finding.message) == (severity == "warning")
 
 
+def test_the_padding_of_an_embedding_is_not_learned():
+    model = nn.Sequential(nn.Embedding(20, 8, padding_idx=0), nn.Flatten(), nn.Linear(72, 3))
+    assert one(gradient_check(case(model, x=IDS * (IDS > 9), y=Y[:6]))).severity == "ok"
+
+
 def test_a_loss_that_jumps_has_no_slope():
     with pytest.raises(NotCheckedError, match="flat, or jumps"):
         gradient_check(case(mlp(Layer(lambda h: h - (h - h.sign()).detach())), lambda out, y: 0 * out.sum()))
@@ -191,7 +196,7 @@ def test_the_runs_own_optimizer_learns_by_heart_or_not():
 
     def with_(optimizer):
         made = taken(model, lambda: F.cross_entropy(model(X), Y), optimizer, num_classes=3)
-        return overfit_small(made, own_rate=True)
+        return overfit_small(made, own_rate=True, examples=8, steps=80)
 
     assert [f.severity for f in with_(torch.optim.Adam(model.parameters(), lr=0.01))] == ["ok"]
     fine, bad = with_(torch.optim.SGD(model.parameters(), lr=1e-5))
@@ -308,9 +313,13 @@ def test_where_the_run_has_a_cause_the_experiments_stand_beneath_it():
     )
     report = joined(Report((cause,), ("lr-zero",)), made, learns=False)
     assert [(f.rule, [g.rule for g in f.folded]) for f in report.findings] == [
-        ("lr-zero", ["overfit-small"]), ("accumulation", []),
-    ]  # fmt: skip
+        ("lr-zero", ["overfit-small", "accumulation"])
+    ]
     assert report.history["experiments"] == {"rates": "fine"}
+    learned = joined(Report((cause,)), made, learns=True).findings
+    assert [(g.rule, g.severity) for g in learned[0].folded] == [
+        ("overfit-small", "note"), ("accumulation", "note"),
+    ]  # fmt: skip
     learned = joined(Report(), replace(made), learns=True)
     assert learned.healthy
     assert len(learned.findings) == 2

@@ -443,3 +443,37 @@ class TestListener:
         )
         outcome = script(BEGIN + "for step in range(5):" + text)
         assert outcome.evaluations == ()
+
+
+def test_experiments_follow_on_the_first_step_of_the_run(script):
+    outcome = script(TRAIN.replace("range(10)", "range(80)"), experiments=True)
+    assert outcome.ending.kind == "finished"
+    assert outcome.report.healthy
+    tried = {"gradients", "gradient-check", "rates", "accumulation", "batch-independence", "train-eval"}
+    assert tried <= set(outcome.report.history["experiments"]) | set(outcome.report.not_checked)
+    assert "gradients" in outcome.report.history["experiments"]
+    assert outcome.losses == script(TRAIN.replace("range(10)", "range(80)")).losses
+
+
+def test_experiments_say_why_they_were_not_made(script):
+    other = """
+        other = nn.Linear(5, 3)
+        second = torch.optim.SGD(other.parameters(), lr=0.1)
+        for step in range(5):
+            for net, own in ((model, optimizer), (other, second)):
+                loss = nn.functional.cross_entropy(net(x), y)
+                own.zero_grad()
+                loss.backward()
+                own.step()
+        """
+    outcome = script(BEGIN + textwrap.dedent(other), experiments=True)
+    assert "in turn" in outcome.report.not_checked["rates"]
+    assert "experiments" not in outcome.report.history or not outcome.report.history["experiments"]
+    assert "rates" not in script(TRAIN).report.not_checked  # not asked for
+
+
+def test_a_table_of_the_data(script):
+    data = script(TRAIN).report.history["data"]
+    assert (data["rows"], data["columns"], data["duplicates"], data["passed"]) == (60, 5, 0, 10)
+    assert data["classes"] == {"0": 20, "1": 20, "2": 20}
+    assert abs(data["scale"]["mean"]) < 0.3

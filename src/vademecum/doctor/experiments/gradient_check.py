@@ -6,10 +6,10 @@ References:
     rumelhart1986learning: the gradient of a network by the chain rule.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._torch.copies import plain
 from ..._torch.graph import Graph
@@ -76,6 +76,8 @@ def gradient_check(case: Case, *, directions: int = 3) -> list[Finding]:
                 torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device) * _size(p)
                 for p in weights
             ]
+            for row in _unlearned(own.model, weights, along):
+                row.zero_()
             got = float(sum((g * d).sum() for g, d in zip(grads, along) if g is not None))
             slopes = [_slope(loss, weights, along, h) for h in (H, H / 2)]
             size = max(abs(slopes[1]), abs(got))
@@ -110,6 +112,16 @@ def _said(off: float, slope: float, got: float, seen: int, custom: list[str]) ->
 def _size(weight: Tensor) -> float:
     """The usual size of a weight's values; that of a bias which starts at zero is small."""
     return max(float(weight.detach().square().mean().sqrt()), 1e-2) if weight.numel() else 0.0
+
+
+def _unlearned(model: nn.Module, weights: Sequence[Tensor], along: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Rows of a direction that no gradient is due: an embedding's padding."""
+    places = {id(p): place for place, p in enumerate(weights)}
+    for part in model.modules():
+        padding = getattr(part, "padding_idx", None)
+        weight = getattr(part, "weight", None)
+        if isinstance(padding, int) and id(weight) in places:
+            yield along[places[id(weight)]][padding]
 
 
 def _slope(loss: Callable[[], Tensor], weights: Sequence[Tensor], along: Sequence[Tensor], h: float) -> float:
