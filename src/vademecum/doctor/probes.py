@@ -21,6 +21,9 @@ from .sketches import incommensurable, main_input
 CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 5e-3}
 """Of the outputs' size: what sums in another order may change."""
 
+SAME, PLACES = 0.99, 32
+"""Share of the targets that must be the next input, and places that there must be to say so."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -125,6 +128,46 @@ def outputs(result: Any) -> tuple[Tensor, ...]:
     """The floating tensors in what a model returned, its loss among them where it has one."""
     found = tuple(tensors(result)) or tuple(tensors(list(getattr(result, "__dict__", {}).values())))
     return tuple(out.detach() for out in found if out.is_floating_point() and out.numel())
+
+
+def shifted_axis(x: Tensor, y: Tensor | None) -> int:
+    """The dimension, 0 or 1, along which targets are the inputs moved by one place; -1 for none.
+
+    Args:
+        x: (B, T) or (T, B) inputs, or (B, T, F).
+        y: targets, of any shape with as many values, or with one fewer for each sequence; negative class numbers are
+            skipped.
+
+    Returns:
+        The dimension of the time.
+
+    Example:
+        >>> text = torch.arange(64).reshape(2, 32)
+        >>> shifted_axis(text[:, :-1], text[:, 1:])
+        1
+    """
+    if y is None or x.ndim < 2 or x.is_floating_point() != y.is_floating_point() or x.numel() < PLACES:
+        return -1
+    for axis in (1, 0):
+        length, later = x.shape[axis], x.narrow(axis, 1, x.shape[axis] - 1)
+        if length < 3:
+            continue
+        if y.numel() == x.numel():
+            y_here = y.reshape(x.shape).narrow(axis, 0, length - 1)
+        elif y.numel() == later.numel():
+            y_here = y.reshape(later.shape)
+        else:
+            continue
+        known = torch.ones_like(y_here, dtype=torch.bool) if y.is_floating_point() else y_here >= 0
+        same = torch.isclose(y_here, later.to(y_here.dtype)) if y.is_floating_point() else y_here == later
+        still = (x.narrow(axis, 0, length - 1) == later)[known].float().mean()
+        if (
+            int(known.sum()) >= PLACES
+            and float(same[known].float().mean()) >= SAME
+            and float(still) < SAME - 0.09
+        ):
+            return axis
+    return -1
 
 
 def by_example(result: Any, examples: int) -> Tensor | None:

@@ -49,9 +49,7 @@ def missing_nonlinearity(scene: Scene) -> Iterator[Finding]:
     """
     graph = scene.graph
     pairs = [(op, below) for op in graph if (below := _below(graph, op)) is not None]
-    pairs = [
-        (op, below) for op, below in pairs if not _is_recurrent(scene, op) and not _is_multiplied(graph, op)
-    ]
+    pairs = [(op, below) for op, below in pairs if _is_layer(scene, op) and not _is_multiplied(graph, op)]
     if not pairs:
         return
     linear = _is_linear(graph)
@@ -121,10 +119,10 @@ def _inner(matrix: Tensor, op: Op) -> int:
     return matrix.numel() // max(matrix.shape[0] if not op.saved("transposed") else matrix.shape[1], 1)
 
 
-def _is_recurrent(scene: Scene, op: Op) -> bool:
-    """Whether a layer is the input's part of a recurrent one, whose nonlinearity stands behind a sum."""
-    name = scene.record.names.get(id(weight(scene.graph, op)), "")
-    return "weight_ih" in name or "weight_hh" in name
+def _is_layer(scene: Scene, op: Op) -> bool:
+    """Whether a product is by a layer's weight: no learned query, and no part of a recurrent layer."""
+    name = scene.record.names.get(id(weight(scene.graph, op)), "weight").rpartition(".")[2].lower()
+    return name.startswith("w") and "weight_ih" not in name and "weight_hh" not in name
 
 
 def _is_multiplied(graph: Graph, op: Op) -> bool:
