@@ -328,10 +328,7 @@ class Recorder:
         if target is not None and target.numel():
             look.target = Stat.of(target)
         look.accuracy = sketches.accuracy(found, output)
-        look.entry, look.hits = intake.entry(scene), intake.hits(scene)
-        look.own_loss, look.summed = intake.own_loss(scene), bool(found) and found[0].reduction == "sum"
-        if not self._calls:  # a loop without modules: the graph shows its data
-            intake.take(scene, self.memory // 2)
+        intake.fill(look, scene, self.memory // 2)
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
