@@ -7,7 +7,7 @@ from vademecum._torch.graph import MOVES
 
 from . import sketches
 from .figures import Entry, strided
-from .record import Call, Scene, Site
+from .record import Call, Look, Scene, Site
 
 SAVED = {
     "Addmm": (1, "mat1", 2), "Mm": (0, "self", 1), "Convolution": (0, "input", 1), "Linear": (0, "input", 1),
@@ -64,7 +64,21 @@ def _same(x: Tensor, data: Tensor) -> bool:
     return torch.equal(strided(x, 64), strided(data, 64))
 
 
-def take(scene: Scene, memory: int) -> None:
+def fill(look: Look, scene: Scene, memory: int) -> None:
+    """Note what the first layer is given, hits of the classes, and what the loss is made of.
+
+    Args:
+        look: of this step.
+        scene: before its backward pass.
+        memory: bytes of training data that may be kept, where the loop has no module and the graph alone shows it.
+    """
+    look.entry, look.hits, look.own_loss = entry(scene), hits(scene), own_loss(scene)
+    look.summed = bool(scene.heads) and scene.heads[0].reduction == "sum"
+    if not scene.calls:
+        _take(scene, memory)
+
+
+def _take(scene: Scene, memory: int) -> None:
     """Keep the batch of a loop without modules, as the first layer was given it."""
     found = first_input(scene)
     if found is not None and len(found[0]):

@@ -33,6 +33,11 @@ class Start:
         """
         return self.loss > (1.5 * self.guess + 0.75 if self.classes else 10 * self.guess)
 
+    @property
+    def exploded(self) -> bool:
+        """Whether the loss is so far above a guess that no healthy initialization gives it."""
+        return self.loss > (4 * self.guess + 1 if self.classes else 10 * self.guess)
+
 
 def start(record: Record) -> Start | None:
     """Read the first loss of a run.

@@ -57,7 +57,7 @@ def unscaled_input(record: Record) -> Iterator[Finding]:
         return
     begun, gate = start(record), outcome(record)
     harm = ""
-    if begun is not None and begun.high:
+    if begun is not None and begun.exploded:
         harm = f"; the loss began at {begun.loss:.3g}, where a guess costs {begun.guess:.3g}"
     elif gate.open:
         harm = f"; {gate.why}"

@@ -57,7 +57,7 @@ def unscaled_target(record: Record) -> Iterator[Finding]:
     if LOW <= size <= HIGH or size == 0:
         return
     begun, gate = start(record), outcome(record)
-    bad = gate.open or (begun is not None and begun.high)
+    bad = gate.open or (begun is not None and begun.exploded)
     mean = sum(stat.mean for stat in seen) / len(seen)
     deviation = math.sqrt(max(size * size - mean * mean, 0.0))
     start_text = ""
