@@ -148,8 +148,10 @@ def trials(case: Case, *, seconds: float = SECONDS) -> Trials:
 
 def _in_the_users_names(finding: Finding) -> Finding:
     """Without the names that a replay gives to the models that it is made of."""
-    said = {name: PARTS.sub("", getattr(finding, name)) for name in ("message", "where", "cure")}
-    return replace(finding, **said)
+    where = PARTS.sub("", finding.where)
+    return replace(
+        finding, message=PARTS.sub("", finding.message), cure=PARTS.sub("", finding.cure), where=where
+    )
 
 
 def _steps(experiment: Experiment, cost: float, left: float) -> dict[str, int]:
