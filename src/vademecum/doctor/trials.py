@@ -1,5 +1,6 @@
 """The deliberate experiments on one case, within a budget of seconds, and their findings in a report."""
 
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -30,6 +31,9 @@ EACH = 3.0
 
 FEWEST = 40
 """Steps below which training a copy says nothing."""
+
+PARTS = re.compile(r"\bparts\.\d+(\.|\b)")
+"""What a replay puts before the path of a model's part."""
 
 LOUD = frozenset({"warning", "error"})
 
@@ -133,11 +137,21 @@ def trials(case: Case, *, seconds: float = SECONDS) -> Trials:
             ):
                 because[rule] = f"it came to nothing in the {steps['steps']} steps for which there was time"
                 continue
-            found += [finding for finding in said if finding.severity != "ok"]
-            fine |= {finding.rule: finding.message for finding in said if finding.severity == "ok"}
+            found += [_in_the_users_names(finding) for finding in said if finding.severity != "ok"]
+            fine |= {
+                finding.rule: PARTS.sub("", finding.message) for finding in said if finding.severity == "ok"
+            }
             if not said:
                 because[rule] = "the output has no row for each example"
     return Trials(tuple(found), fine, because)
+
+
+def _in_the_users_names(finding: Finding) -> Finding:
+    """Without the names that a replay gives to the models that it is made of."""
+    where = PARTS.sub("", finding.where)
+    return replace(
+        finding, message=PARTS.sub("", finding.message), cure=PARTS.sub("", finding.cure), where=where
+    )
 
 
 def _steps(experiment: Experiment, cost: float, left: float) -> dict[str, int]:

@@ -290,6 +290,14 @@ def test_a_healthy_step_is_healthy_everywhere_and_left_as_it_is():
     assert not all(torch.equal(p, q) for p, q in zip(model.parameters(), before))  # the run took its step
 
 
+def test_parts_have_the_users_names():
+    model = mlp(nn.BatchNorm1d(16), Layer(lambda h: h.detach()))
+    made = taken(model, lambda: F.cross_entropy(model(X), Y), num_classes=3)
+    said = {finding.rule: finding for finding in trials(made, seconds=300).findings}
+    assert said["gradients"].where in {"0", "2"}
+    assert "batch normalization (2)" in said["accumulation"].message
+
+
 def test_without_time_nothing_is_tried_and_that_is_said():
     said = trials(case(), seconds=0)
     assert not said.findings

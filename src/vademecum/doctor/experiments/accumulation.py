@@ -63,7 +63,7 @@ def accumulation(case: Case) -> list[Finding]:
         path for path, part in case.model.named_modules() if hasattr(part, "running_mean") and part.training
     ]
     why = (
-        f"batch normalization ({norms[0].removeprefix('parts.0.')}) takes its statistics of each half"
+        f"batch normalization ({norms[0]}) takes its statistics of each half"
         if norms else "the mean is taken over what counts (weights, a mask, padding, pairs), not over the examples"
     )  # fmt: skip
     return [Finding(
