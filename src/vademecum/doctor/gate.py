@@ -264,19 +264,6 @@ def _validation(record: Record, gate: Gate) -> Gate:
     return gate
 
 
-<<<<<<< HEAD
 def median(values: Sequence[float]) -> float:
     """The upper median; nan of nothing."""
-=======
-def _summed(record: Record) -> bool:
-    """Whether the loss is a sum over the batch: its first value is as many times a guess's as there are examples."""
-    base, first = guess(record), record.losses[0][1]
-    if record.looks[0].own_loss:
-        return record.looks[0].summed
-    size = record.looks[0].examples
-    return size > 3 and math.isfinite(base) and base > 0 and first / base > 0.5 * size
-
-
-def _median(values: Sequence[float]) -> float:
->>>>>>> h-r3
     return sorted(values)[len(values) // 2] if values else math.nan

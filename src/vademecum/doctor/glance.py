@@ -43,8 +43,7 @@ def glance(
     record.loop.inputs_learn |= any(x.requires_grad for call in calls for x in call.inputs)
     sketches.reach(scene)
     _fill(look, scene)
-    if not calls:  # a loop without modules: the graph shows its data
-        intake.take(scene, memory)
+    intake.fill(look, scene, memory)
     return scene, nonfinite.risks(graph)
 
 
@@ -62,6 +61,3 @@ def _fill(look: Look, scene: Scene) -> None:
         look.target = Stat.of(scene.target)
         reruns.keep_target(scene.record, scene.calls, scene.target)
     look.accuracy = sketches.accuracy(scene.heads, scene.output)
-    look.entry, look.hits = intake.entry(scene), intake.hits(scene)
-    look.own_loss = intake.own_loss(scene)
-    look.summed = bool(scene.heads) and scene.heads[0].reduction == "sum"

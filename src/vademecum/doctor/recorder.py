@@ -346,7 +346,6 @@ class Recorder:
     def _scene(self, loss: Tensor, look: Look) -> None:
         """Read the graph and let the checks look at it."""
         record = self.record
-<<<<<<< HEAD
         scene, self._risks = glance(record, loss, look, self._calls, self.target, self.memory // 2)
         try:
             closer(scene, look)
@@ -355,31 +354,6 @@ class Recorder:
         self._scenes += 1
         if not self.schedule.thorough and self._scenes > OFTEN and self._scenes & (self._scenes - 1):
             return
-=======
-        graph = Graph(loss)
-        found = heads(graph)
-        output = self._calls[-1].outputs[0] if self._calls and self._calls[-1].outputs else None
-        target = sketches.target(found, output)
-        scene = Scene(record, loss, graph, found, self._calls, target, output)
-        if found and not record.heads:
-            record.heads = tuple(head.kind for head in found)
-        if found and found[0].num_classes:
-            record.num_classes = max(record.num_classes, found[0].num_classes)
-        record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
-        sketches.reach(scene)
-        look.activations = sketches.activations(scene)
-        if output is not None and output.is_floating_point():
-            look.output = Stat.of(output)
-        if self._calls:
-            given = self._calls[0].inputs
-            look.inputs = tuple(Stat.of(x) for x in given if x.numel())
-            first = sketches.main_input(given)
-            look.examples = 0 if first is None else len(first)
-        if target is not None and target.numel():
-            look.target = Stat.of(target)
-        look.accuracy = sketches.accuracy(found, output)
-        intake.fill(look, scene, self.memory // 2)
->>>>>>> h-r3
         record.looked += 1
         for check in self.checks:
             name = check.__name__.replace("_", "-")
