@@ -86,6 +86,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "missing-causal-mask": GAPS,
     "input-ignored": OUTCOMES | {"capacity-too-small", "labels-mismatched", "vanishing-gradient"},
     "initial-loss": frozenset({"lr-too-high"}),
+    "wrong-layout": frozenset({"run-failed"}),
     # layers and dynamics, a cause before its consequences
     "batchnorm-tiny-batch": DYNAMICS | GAPS | {"batch-noise"},
     "batchnorm-stale-statistics": frozenset({"overfitting"}),

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 
 from .._finding import Finding
 from ..gate import median
-from ..record import Look, Record
+from ..record import Look, NotCheckedError, Record
 from ..symptoms import layers, opened, ratios, total
 
 GROWTH, LOUD = 30.0, 2.0
@@ -51,6 +51,9 @@ def exploding_gradient(record: Record) -> Iterator[Finding]:
 
     Yields:
         "warning" where they do.
+
+    Raises:
+        NotCheckedError: the first gradient is not finite.
     """
     gate, seen = opened(record, poor=WORSE)
     first, names = seen[0], list(layers(record))
@@ -65,8 +68,8 @@ def exploding_gradient(record: Record) -> Iterator[Finding]:
     steep = sizes[0] / sizes[-1] if len(sizes) >= 3 else 1.0
     spikes, middle = _spikes(seen)
     if not all(math.isfinite(value) for value in norms.values()):
-        what, value = "the very first gradient is not finite", math.inf
-    elif growth > GROWTH:
+        raise NotCheckedError("the first gradient is not finite, which is a finding of its own")
+    if growth > GROWTH:
         what, value = (
             f"at the first step the signal grows {growth:.2g} times from the first nonlinearity on",
             growth,

@@ -38,6 +38,9 @@ SHARE, ROWS = 0.01, 5
 OWN = 0.98
 """Share from which a set is the training data itself, evaluated for its own figure."""
 
+MOSTLY = 0.9
+"""Part of a batch in training from which on it is one of training rows: where rows are drawn, some never came."""
+
 RUN = 20
 """Rows in training data, one after another, that show a pass over the training data itself."""
 
@@ -126,14 +129,14 @@ def _sets(valid: Table, found: Tensor) -> Iterator[tuple[int, int]]:
         batches = valid.batch[own]
         inside = torch.bincount(batches - batches[0], weights=found[own].double())
         size = torch.bincount(batches - batches[0])
-        pure = _runs((inside == size)[batches - batches[0]])
+        pure = _runs((inside >= MOSTLY * size)[batches - batches[0]])
         for chosen in (~pure, pure):
             keys = valid.key[own][chosen].unique()
             mark = (len(keys), int(keys.sum()) if len(keys) else 0)
             if len(keys) and mark not in seen:
                 seen.add(mark)
                 shared = found[own][chosen] & _first_of(valid.key[own][chosen])
-                yield len(keys), int(shared.sum())
+                yield len(keys), len(keys) if chosen is pure else int(shared.sum())
 
 
 def _runs(pure: Tensor) -> Tensor:

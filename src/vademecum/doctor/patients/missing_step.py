@@ -5,10 +5,10 @@ from torch import nn
 torch.manual_seed(0)
 features, classes = load_wine(return_X_y=True)
 features = torch.tensor(features, dtype=torch.float32)
-features = (features - features.mean(0)) / features.std(0)
 classes = torch.tensor(classes)
 order = torch.randperm(len(classes))
 train, test = order[:130], order[130:]
+features = (features - features[train].mean(0)) / features[train].std(0)
 
 model = nn.Sequential(nn.Linear(13, 24), nn.ReLU(), nn.Linear(24, 3))
 loss_fn = nn.CrossEntropyLoss()
