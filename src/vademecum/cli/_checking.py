@@ -41,6 +41,7 @@ class Wishes:
         baseline: file of what is known, or None.
         write_baseline: file to write what is found to, or None.
         verbose: whether notes, evidence and what was not checked are told.
+        page: file to write a page into, or None.
     """
 
     format: str = "text"
@@ -50,6 +51,7 @@ class Wishes:
     baseline: Path | None = None
     write_baseline: Path | None = None
     verbose: bool = False
+    page: Path | None = None
 
 
 def of_script(
@@ -127,6 +129,10 @@ def tell(report: "Report", outcome: "Outcome | None" = None, *, wishes: Wishes) 
 
         _writable(wishes.write_baseline)
         write_baseline(report, wishes.write_baseline)
+    if wishes.page is not None:
+        from vademecum.lab.findings_page import findings_page
+
+        _write(wishes.page, findings_page(report, title="findings"))
     text = _text(report, outcome, wishes)
     if wishes.output is not None:
         _write(wishes.output, text)

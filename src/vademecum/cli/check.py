@@ -61,6 +61,10 @@ def check(
     show_output: Annotated[
         bool, typer.Option("--show-output", help="Print what the script prints, too.")
     ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with the run, its findings and maps, too."),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell notes, evidence and what was not looked at.")
     ] = False,
@@ -80,7 +84,7 @@ def check(
         raise InputError(
             f"--format must be one of {', '.join(FORMATS)}: {format_!r} came; choose one of them."
         )
-    wishes = Wishes(format_, output, tuple(only), tuple(ignore), baseline, write_baseline, verbose)
+    wishes = Wishes(format_, output, tuple(only), tuple(ignore), baseline, write_baseline, verbose, page)
     words = args or []
     if patients:
         from ._checking import list_patients

@@ -65,7 +65,8 @@ def _timeline(history: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     transform = axes.get_xaxis_transform()
     for row, rule in enumerate(rules):
         height = -0.2 - 0.09 * (row + 1)
-        for first, last in spans.get(rule, [[steps[0], steps[-1]]]):
+        since = {f.rule: max(f.step, steps[0]) for f in _all(findings)}
+        for first, last in spans.get(rule, [[since.get(rule, steps[0]), steps[-1]]]):
             axes.plot(
                 [first, max(last, first + 0.01 * (steps[-1] - steps[0]))], [height, height], color=SECOND,
                 linewidth=5, solid_capstyle="butt", transform=transform, clip_on=False,

@@ -27,6 +27,7 @@ from ..attach import attached_to_all
 from ..data_report import data_report
 from ..examine import asleep, examine
 from ..gate import outcome
+from ..history import history
 from ..record import Site
 from ..recorder import Recorder
 from ..schedule import Schedule
@@ -230,7 +231,7 @@ class _Run:
         with torch.no_grad(), asleep(self.recorder):
             report = examine(self.recorder)
             data = data_report(self.recorder.record)
-            return replace(report, history={**report.history, "data": data})
+            return replace(report, history={**report.history, **history(self.recorder.record), "data": data})
 
 
 def _fresh() -> None:
