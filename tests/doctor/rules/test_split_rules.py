@@ -90,7 +90,7 @@ def test_a_few_copies_are_not_enough():
 
 
 def test_an_average_of_the_weights_that_sees_the_training_rows_is_fine():
-    x, y = clusters()
+    x, _ = clusters()
 
     def loop():
         model, teacher = mlp(), mlp()
