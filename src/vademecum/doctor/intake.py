@@ -73,7 +73,8 @@ def fill(look: Look, scene: Scene, memory: int) -> None:
         memory: bytes of training data that may be kept, where the loop has no module and the graph alone shows it.
     """
     look.entry, look.hits, look.own_loss = entry(scene), hits(scene), own_loss(scene)
-    look.summed = bool(scene.heads) and scene.heads[0].reduction == "sum"
+    adds = bool(scene.heads) and (scene.heads[0].reduction == "sum" or scene.graph.ops[0].kind == "Sum")
+    look.summed = adds
     if not scene.calls:
         _take(scene, memory)
 
