@@ -170,17 +170,23 @@ def shifted_axis(x: Tensor, y: Tensor | None) -> int:
     return -1
 
 
-def by_example(result: Any, examples: int) -> Tensor | None:
-    """(examples, ...) the first output with a row, or the same number of rows, for each example; None without one.
+def by_example(result: Any, main: Tensor) -> Tensor | None:
+    """(B, ...) the first output with a row, or the same number of rows, for each example; None without one.
 
-    A square table of all pairs of examples is none.
+    A square table is taken for one of all pairs of examples, unless the input is one too.
+
+    Args:
+        result: what the model returned.
+        main: (B, ...) its main input.
 
     Returns:
         The output, flat for each example.
     """
+    examples, square = len(main), (len(main), len(main))
     for out in outputs(result):
-        if out.ndim and len(out) and len(out) % examples == 0 and tuple(out.shape) != (examples, examples):
-            return out.reshape(examples, -1) if out.numel() > 1 else None
+        rows = out.ndim > 0 and out.numel() > 1 and len(out) % examples == 0
+        if rows and (tuple(out.shape) != square or tuple(main.shape) == square):
+            return out.reshape(examples, -1)
     return None
 
 

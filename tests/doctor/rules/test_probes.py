@@ -83,6 +83,16 @@ def test_examples_that_do_not_meet_are_not_told(make, x):
     assert "batch-mixing" not in [f.rule for f in seen.findings]
 
 
+def test_as_many_examples_as_features_are_examples_all_the_same():
+    square, goal = torch.randn(24, 24), torch.randn(24, 24)
+    for middle, found in ((nn.Identity(), set()), (lambda h: h - h.mean(0), {"batch-mixing"})):
+        model = With(middle)
+        model.first, model.head = nn.Linear(24, 16), nn.Linear(16, 24)
+        seen = report(model, lambda step, model=model: F.mse_loss(model(square), goal))
+        assert "batch-mixing" in seen.checked
+        assert {f.rule for f in seen.findings} == found
+
+
 def test_rows_that_may_be_places_of_a_sequence_are_not_judged():
     model = nn.Sequential(
         nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), nn.Linear(8, 9)

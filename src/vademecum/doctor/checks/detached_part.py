@@ -88,7 +88,7 @@ def _whole(record: Record, name: str, mine: Mapping[str, Tensor]) -> Iterator[Fi
         if having and record.steps_of[place] >= LOOKS and name in record.kept and len(record.models) > 1:
             yield Finding(
                 "detached-part", "error",
-                f"No loss reaches the model {name}, although it runs with gradients and its optimizer has made "
+                f"No loss reaches the whole of {name}, although it runs with gradients and its optimizer has made "
                 f"{record.steps_of[place]} steps: its output is cut off before it meets a loss.",
                 cure=f"Remove the detach(), .data or numpy() on the output of {name} where its own loss is made.",
                 where=name, evidence={"steps": record.steps_of[place], "looks": record.looked}, reference=REFERENCE,

@@ -58,14 +58,14 @@ def input_ignored(record: Record) -> Iterator[Finding]:
         given = [x for x in given if not _is_constant(x) and not _is_target(x, subject.kept.target)]
         if not given:
             raise NotCheckedError("all examples of the kept batch are alike")
-        before = _compared(subject.run(), size)
+        before = _compared(subject.run(), subject.main)
         if before is None:
             raise NotCheckedError("the model returns nothing that could change with its inputs")
-        if _changes(subject, before, size, given) <= NOTHING:
+        if _changes(subject, before, given) <= NOTHING:
             yield _finding(subject, size, given)
             continue
         for place, x in enumerate(given):
-            if len(given) > 1 and _changes(subject, before, size, [x]) <= NOTHING:
+            if len(given) > 1 and _changes(subject, before, [x]) <= NOTHING:
                 yield Finding(
                     "input-ignored", "note",
                     f"The input of shape {tuple(x.shape)} (place {place + 1} of {len(given)}) changes nothing in the "
@@ -104,17 +104,17 @@ def _rolled(x: Tensor, given: list[Tensor]) -> Tensor:
     return x.detach().roll(1, 0) if named else x
 
 
-def _changes(subject: Subject, before: Tensor, size: int, given: list[Tensor]) -> float:
+def _changes(subject: Subject, before: Tensor, given: list[Tensor]) -> float:
     """The largest relative change of the output when these inputs are exchanged among the examples."""
-    after = _compared(subject.run(partial(_rolled, given=given)), size)
+    after = _compared(subject.run(partial(_rolled, given=given)), subject.main)
     if after is None or after.shape != before.shape:
         return float("inf")
     return float(moved(before, after).max())
 
 
-def _compared(result: object, size: int) -> Tensor | None:
+def _compared(result: object, main: Tensor) -> Tensor | None:
     """What is compared: the output by example, else all outputs as one row, a loss among them."""
-    rows = by_example(result, size)
+    rows = by_example(result, main)
     if rows is not None:
         return rows
     found = outputs(result)
