@@ -161,7 +161,7 @@ def _judge(record: Record, strand: Strand, several: bool) -> Gate:
     if (falling and not record.finished) or _gains(seen, base, left, strand):
         return _validation(record, gate)
     if known:
-        fallen = last < BETTER * first and min(finite) > 0 and _mixed(strand, seen)
+        fallen = len(record.heads) > 1 and last < BETTER * first and min(finite) > 0 and _mixed(strand, seen)
         if left > BETTER and not fallen:
             why = f"the loss {level:.4g} is no better than a constant guess ({base:.4g})"
             return replace(gate, open=True, why=why, kind="not-learning")

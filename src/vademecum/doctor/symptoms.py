@@ -58,15 +58,15 @@ def layers(record: Record) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: -record.depth.get(item[0], -1)))
 
 
+def taught(record: Record, looks: Sequence[Look]) -> list[str]:
+    """The layers that a gradient reached in the first looks; what moves the others is a decay."""
+    return [name for name in layers(record) if any(look.grad_norm.get(name, 0.0) > 0 for look in looks[:3])]
+
+
 def ratios(looks: Iterable[Look], names: Iterable[str]) -> list[float]:
     """Of each look, the median over weights of the update's size over the weight's, where it is finite."""
     names = list(names)
-    found = [
-        median(
-            [look.ratio[name] for name in names if name in look.ratio and look.grad_norm.get(name, 0.0) != 0]
-        )
-        for look in looks
-    ]  # without a gradient it is a decay that moves a weight
+    found = [median([look.ratio[name] for name in names if name in look.ratio]) for look in looks]
     return [value for value in found if math.isfinite(value)]
 
 

@@ -182,7 +182,15 @@ def test_dead_units_tell_whether_the_start_or_the_steps_killed_them():
     [finding] = says(dead_relu, recorded(run))
     assert finding.evidence["dead_at_start"] == 1
     assert "biases of 0" in finding.cure
-    killed = loop(lambda: deep(nn.ReLU, 3), lr=30.0)
+
+    def products():
+        x = torch.randn(32, 6)
+        return x, 10 * x[:, :1] * x[:, 1:2]
+
+    def steps():
+        return deep(nn.ReLU, 3, outputs=1)
+
+    killed = loop(steps, lr=0.5, loss=F.mse_loss, batch=products, optimizer=torch.optim.SGD)
     [finding] = says(dead_relu, recorded(killed))
     assert finding.evidence["dead_at_start"] < 0.5
     assert "learning rate" in finding.cure

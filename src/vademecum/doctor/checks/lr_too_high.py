@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from .._finding import Finding
 from ..gate import Gate, median
 from ..record import Record
-from ..symptoms import late, layers, opened, ratios, rounded
+from ..symptoms import late, opened, ratios, rounded, taught
 
 HIGH, AIM = 3e-2, 3e-3
 """Update over weight: above the first a rate is too high where the outcome is bad; the second is what to aim at."""
@@ -36,8 +36,8 @@ LONG, STEADY, SOME = 0.1, 2e-2, 0.3
 """Update over weight in the first looks and in the last that tell together, in a run that has learned something and
 has so much of the guess's loss left."""
 
-JUMPS = 3.0
-"""Times the first loss: a jump of the first steps."""
+JUMPS, LEAPS = 3.0, 10.0
+"""Times the first loss: a jump of the first steps, and one that a run may have learned something in spite of."""
 
 EARLY = 20
 """Looks at the start."""
@@ -53,19 +53,18 @@ def lr_too_high(record: Record) -> Iterator[Finding]:
         "warning" where they are.
     """
     gate, seen = opened(record, poor=SOME)
-    names = layers(record)
+    names = taught(record, seen)
     first, last = median(ratios(seen[:EARLY], names)), median(ratios(late(seen), names))
     rate = max((rate for look in seen for rate in look.rates), default=math.nan)
+    born = (
+        median([a.saturated for a in seen[0].activations if a.kind in {"tanh", "sigmoid"} and not a.gate])
+        > FLAT
+    )
+    ratio, jump = max(value for value in (first, last, 0.0) if not math.isnan(value)), _jump(gate)
     if gate.open:
-        ratio = max(value for value in (first, last, 0.0) if not math.isnan(value))
-        jump = _jump(gate)
-        born = median(
-            [a.saturated for a in seen[0].activations if a.kind in {"tanh", "sigmoid"} and not a.gate]
-        )
-        told = ratio > (EXTREME if born > FLAT else HIGH) or (jump > JUMPS and ratio > HIGH / 3)
+        told = ratio > (EXTREME if born else HIGH) or (jump > JUMPS and ratio > HIGH / 3)
     else:
-        ratio, jump = last, 1.0
-        told = first > LONG and last > STEADY
+        told = not born and ((first > LONG and last > STEADY) or (first > HIGH and jump > LEAPS))
     if not told:
         return
     what = f"in the first steps the loss jumped to {jump:.3g} times its start, and " if jump > JUMPS else ""

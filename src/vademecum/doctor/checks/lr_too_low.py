@@ -23,13 +23,16 @@ from collections.abc import Iterator
 from .._finding import Finding
 from ..gate import median
 from ..record import NotCheckedError, Record
-from ..symptoms import POOR, layers, opened, ratios, rounded
+from ..symptoms import POOR, opened, ratios, rounded, taught
 
 LOW, AIM = 3e-4, 3e-3
 """Update over weight: below the first a rate is too low where the outcome is bad; the second is what to aim at."""
 
 IDLE = 3e-5
 """Update over weight below which nothing that was learned can be the steps' doing."""
+
+EARLY = 20
+"""Looks at the start, at which the steps must be as short."""
 
 WARM = 1.5
 """Times the median rate: where the last rate is higher, a warm-up is under way."""
@@ -55,7 +58,10 @@ def lr_too_low(record: Record) -> Iterator[Finding]:
     if gate.kind in {"not-finite", "diverging"}:
         return
     high = [look for look in seen if look.rates and max(look.rates) >= 0.5 * top]
-    ratio = median(ratios(high, layers(record)))
+    names = taught(record, seen)
+    ratio = max(
+        median(ratios(part, names)) for part in (high, high[:EARLY])
+    )  # units that died later are another fault
     if not 0 < ratio < (LOW if gate.open or gate.falling else IDLE):
         return
     cure = "Raise the learning rate by a factor of ten, and again until the loss falls visibly."

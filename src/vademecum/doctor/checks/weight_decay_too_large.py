@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from .._finding import Finding
 from ..gate import median
 from ..record import Look, Record
-from ..symptoms import POOR, layers, opened, total
+from ..symptoms import POOR, opened, taught, total
 
 STRONGER = 2.0
 """Times the gradient of the data that the pull of the decay must have."""
@@ -48,8 +48,7 @@ def weight_decay_too_large(record: Record) -> Iterator[Finding]:
         "warning" where they are.
     """
     gate, seen = opened(record, poor=POOR)
-    names = [name for name in layers(record) if seen[0].weight_norm.get(name, 0.0) > 0]
-    names = [name for name in names if any(look.grad_norm.get(name, 0.0) > 0 for look in seen[:3])]
+    names = [name for name in taught(record, seen) if seen[0].weight_norm.get(name, 0.0) > 0]
     left = median([seen[-1].weight_norm.get(name, 0.0) / seen[0].weight_norm[name] for name in names])
     decays = {name: decay for name, decay in _decays(record).items() if name in names}
     pull = median([_pull(look, decays) for look in seen[:LOOKS]]) if decays else 0.0
