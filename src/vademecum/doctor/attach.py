@@ -133,8 +133,29 @@ class _Hook:
         return partial, (sys.audit, "torch.hook")  # takes whatever comes and returns None
 
 
-def _step_begins(recorder: Recorder, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    recorder.step_begins(optimizer)
+def _step_begins(
+    recorder: Recorder, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any] | None:
+    """Tell of a step, or have its closure tell: there, loss and gradients are made inside the step."""
+    given = [*args[1:2], kwargs.get("closure")]
+    closure = next((each for each in given if callable(each)), None)
+    if closure is None:
+        recorder.step_begins(optimizer)
+        return None
+    first = True
+
+    @wraps(closure)
+    def told(*inner: Any, **named: Any) -> Any:
+        nonlocal first
+        loss = closure(*inner, **named)
+        if first:  # L-BFGS calls it again and again
+            first = False
+            recorder.step_begins(optimizer)
+        return loss
+
+    if args[1:2]:
+        return (args[0], told, *args[2:]), kwargs
+    return args, {**kwargs, "closure": told}
 
 
 def _step_ends(recorder: Recorder, optimizer: torch.optim.Optimizer, *_: Any) -> None:
