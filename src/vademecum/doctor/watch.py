@@ -65,6 +65,9 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
         only: ids of the rules that are asked; None: all.
         verbose: whether one line is printed when the block ends.
 
+    Attributes:
+        watching: whether its block is open.
+
     Raises:
         TypeError: the model is no module, the optimizer no optimizer, or a loader can be read only once.
         UnknownNameError: a rule to ignore or to ask is none.
@@ -116,7 +119,7 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
             self._recorder.add_optimizer(each)
         self._given, self._loss_fn = Given(self._recorder, loss_fn, train, val), loss_fn
         self._loaded = train is not None or val is not None
-        self._stack = ExitStack()
+        self._stack, self.watching = ExitStack(), False
 
     def __enter__(self) -> "watch":
         with ExitStack() as stack:
@@ -127,7 +130,7 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
                     stack.callback(each.register_step_post_hook(self._stepped).remove)
                 if not self._optimizers:
                     stack.callback(register_optimizer_step_post_hook(self._stepped).remove)
-            self._recorder.alive = True
+            self._recorder.alive = self.watching = True
             self._stack = stack.pop_all()
         return self
 
@@ -135,6 +138,7 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        self.watching = False
         self._recorder.record.finished = kind is None
         if error is not None:
             self._recorder.record.failure = ended(error)
@@ -206,6 +210,11 @@ class watch(AbstractContextManager["watch"]):  # noqa: N801  (a context manager 
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, causes first."""
         return self.report().findings
+
+    @property
+    def looked_at(self) -> tuple[int, ...]:
+        """The steps that were looked at closely and are still kept."""
+        return tuple(look.step for look in self._recorder.record.looks)
 
     def scalars(self) -> Mapping[str, float]:
         """The figures of the last look, flat, for any logger."""
