@@ -131,7 +131,7 @@ def test_a_rule_that_fails_is_a_note_and_changes_nothing(monkeypatch):
     assert seen[0].report().healthy
 
 
-@pytest.mark.parametrize("part", ["forward_begins", "_data", "_scene", "_over", "_evaluated"])
+@pytest.mark.parametrize("part", ["forward_begins", "_keep", "_scene", "_over", "_evaluated"])
 def test_a_recorder_that_fails_changes_nothing(monkeypatch, part):
     from vademecum.doctor.recorder import Recorder
 

@@ -76,7 +76,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "train-val-overlap": frozenset({"duplicated-rows"}),
     "leaky-preprocessing": frozenset(),
     "train-val-mismatch": frozenset({"batchnorm-stale-statistics", "overfitting"}),
-    "target-leak": frozenset({"initial-loss", "overfitting"}),
+    "target-leak": frozenset({"overfitting"}),
     "class-imbalance": OUTCOMES | {"overfitting"},
     "unscaled-target": DYNAMICS | {"clip-too-small", "input-ignored", "non-finite", "poor-init", "initial-loss"},
     "labels-mismatched": frozenset({"constant-output", "not-learning", "overfitting"}),
@@ -91,7 +91,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "batchnorm-tiny-batch": DYNAMICS | GAPS | {"batch-noise"},
     "batchnorm-stale-statistics": frozenset({"overfitting"}),
     "poor-init": OUTCOMES | {
-        "clip-too-small", "dead-relu", "exploding-gradient", "input-ignored", "lr-too-high", "lr-too-low", "non-finite",
+        "clip-too-small", "dead-relu", "initial-loss", "exploding-gradient", "input-ignored", "lr-too-high", "lr-too-low", "non-finite",
         "rank-collapse", "saturated-activation", "sharpness", "vanishing-gradient",
     },
     "exploding-gradient": OUTCOMES | {

@@ -173,7 +173,6 @@ class Stateful(nn.Module):
         (Experts, X),
         (Slots, SETS),
         (Luong, SETS),
-        (Adapter, X),
         (Scaled, X),
         (Stateful, SETS),
     ],
