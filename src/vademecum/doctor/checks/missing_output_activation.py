@@ -61,7 +61,7 @@ def missing_output_activation(seen: Scene | Record) -> Iterator[Finding]:
             continue
         source = graph.source(op)
         raw = raw_scores(graph, source)
-        if raw is None:
+        if raw is None or _mixes(graph, raw):
             continue
         file, line = op.site
         clamped = (
