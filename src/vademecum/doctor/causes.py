@@ -91,7 +91,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "batchnorm-tiny-batch": DYNAMICS | GAPS | {"batch-noise"},
     "batchnorm-stale-statistics": frozenset({"overfitting"}),
     "poor-init": OUTCOMES | {
-        "clip-too-small", "dead-relu", "initial-loss", "exploding-gradient", "input-ignored", "lr-too-high", "lr-too-low", "non-finite",
+        "clip-too-small", "dead-relu",
+        "initial-loss", "exploding-gradient", "input-ignored", "lr-too-high", "lr-too-low", "non-finite",
         "rank-collapse", "saturated-activation", "sharpness", "vanishing-gradient",
     },
     "exploding-gradient": OUTCOMES | {

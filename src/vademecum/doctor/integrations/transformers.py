@@ -37,7 +37,7 @@ def transformers_callback(
     """
     from transformers import TrainerCallback
 
-    class Doctor(TrainerCallback):  # type: ignore[misc]
+    class Doctor(TrainerCallback):
         """Watches a training."""
 
         def __init__(self) -> None:
