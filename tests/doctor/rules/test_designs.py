@@ -173,6 +173,7 @@ class Stateful(nn.Module):
         (Experts, X),
         (Slots, SETS),
         (Luong, SETS),
+        (Adapter, X),
         (Scaled, X),
         (Stateful, SETS),
     ],

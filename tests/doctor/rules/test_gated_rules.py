@@ -79,6 +79,14 @@ def test_clipping_that_is_healthy():
     assert "clip-too-small" not in run(lambda m: SGD(m.parameters(), lr=0.01), clip=unscale, loss_fn=scaled)
 
 
+def test_a_high_momentum():
+    found = run(lambda m: SGD(m.parameters(), lr=0.5, momentum=0.999), data=hard())
+    assert found["momentum-too-high"].severity == "warning"
+    torch.testing.assert_close(found["momentum-too-high"].evidence["steps_averaged"], 1000.0)
+    found = run(lambda m: SGD(m.parameters(), lr=0.1, momentum=1.0), data=hard())
+    assert found["momentum-too-high"].severity == "error"
+
+
 def test_a_high_momentum_that_learns():
     assert not loud(run(lambda m: SGD(m.parameters(), lr=0.001, momentum=0.98)))
 

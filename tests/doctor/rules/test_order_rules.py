@@ -13,7 +13,7 @@ from data_loops import clusters, mlp, report, told, train
 # ---------------------------------------------------------------- unshuffled
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, 4, 20])
 def test_data_that_is_sorted_by_class_is_told(batch):
     x, y = clusters(120)
     order = y.argsort()

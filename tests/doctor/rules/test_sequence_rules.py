@@ -70,7 +70,7 @@ def test_a_text_that_repeats_itself_is_fine():
     assert "label-shift" not in _train(lambda d: (d * 0 + 3, d * 0 + 3))
 
 
-@pytest.mark.parametrize(("ahead", "expected"), [(1, "warning")])
+@pytest.mark.parametrize(("ahead", "expected"), [(0, None), (1, "warning")])
 def test_a_loss_inside_the_model_is_seen(ahead, expected):
     data, model = text(), Inside()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -114,7 +114,7 @@ def test_one_id_at_most_positions_is_told(unknown, expected):
     assert told(lambda: train(Bag(), F.cross_entropy, x, y)).get("mostly-unknown-tokens") == expected
 
 
-@pytest.mark.parametrize("padding", [0])
+@pytest.mark.parametrize("padding", [0, None])
 @pytest.mark.parametrize("left", [True, False])
 def test_padding_is_no_unknown_word(padding, left):
     x = _ids(0.0)

@@ -139,6 +139,8 @@ FAULTS = {
             lr=0.01,
         ),
     ),
+    "large matrices": ("poor-init", loose(20.0)),
+    "tiny matrices": ("poor-init", loose(1e-3)),
     "recurrence": (
         "exploding-gradient",
         loop(lambda: Recurrence(3.0), loss=F.mse_loss, batch=series, optimizer=torch.optim.SGD, lr=0.01),
