@@ -106,6 +106,7 @@ class Record:
         optimizers: live, in the order of their first step.
         names: id of a parameter -> its name.
         parameters: name -> parameter, live, of all models; without models, of the optimizers.
+        loose: names of parameters that belong to no module, only to an optimizer.
         start: name -> (up to 1024,) strided sample of its value before the first step.
         looks: inspected steps.
         losses: (step, value) of every backward pass whose loss was read.
@@ -151,6 +152,7 @@ class Record:
     optimizers: list[torch.optim.Optimizer] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     parameters: dict[str, Tensor] = field(default_factory=dict)
+    loose: set[str] = field(default_factory=set)
     start: dict[str, Tensor] = field(default_factory=dict)
     looks: list[Look] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)

@@ -310,6 +310,7 @@ def adopt(record: Record, optimizer: torch.optim.Optimizer) -> None:
             name = free(f"parameter {number}", record.parameters)
             record.names[id(p)], record.parameters[name] = name, p
             record.start[name] = strided(p, SAMPLE).clone()
+            record.loose.add(name)
 
 
 def felt(grad: Tensor | None, sample: int) -> bool:

@@ -50,10 +50,10 @@ def layers(record: Record) -> dict[str, float]:
         id(part.weight) for _, part in record.modules() if isinstance(part, (nn.Embedding, nn.EmbeddingBag))
     }
     found = {
-        name: float(min(p.shape) if name.startswith("tensor ") else p[0].numel())
+        name: float(min(p.shape) if name in record.loose else p[0].numel())
         for name, p in record.trainable.items()
         if p.ndim >= 2 and min(p.shape) > 0 and id(p) not in embedded
-        and ("weight" in name.rpartition(".")[2] or name.startswith("tensor "))
+        and ("weight" in name.rpartition(".")[2] or name in record.loose)
     }  # fmt: skip
     return dict(sorted(found.items(), key=lambda item: -record.depth.get(item[0], -1)))
 

@@ -131,6 +131,7 @@ class Adapter(nn.Module):
     def __init__(self):
         super().__init__()
         self.base = nn.Linear(6, 16).requires_grad_(False)
+        nn.init.normal_(self.base.weight)  # it comes trained: no weight of it lies as torch draws them
         self.down, self.up = nn.Linear(6, 2, bias=False), nn.Linear(2, 16, bias=False)
         nn.init.zeros_(self.up.weight)
         self.head = nn.Linear(16, K)

@@ -132,6 +132,7 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
     lr_zero,
     memory_growth,
     missing_step,
+    momentum_too_high,
     non_finite,
     optimizer_wrong_parameters,
     parameters_not_updated,
@@ -192,7 +193,6 @@ OF_A_RECORD: tuple[RecordCheck, ...] = (
 OF_A_BAD_OUTCOME: tuple[RecordCheck, ...] = (
     # symptoms
     loss_reduction_sum,
-    momentum_too_high,
     vanishing_gradient,
     rank_collapse,
     constant_output,

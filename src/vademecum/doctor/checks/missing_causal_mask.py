@@ -78,7 +78,7 @@ def _by_place(result: object, x: Tensor, axis: int) -> Tensor | None:
     for out in outputs(result):
         if tuple(out.shape[:2]) != lead and out.ndim == 3 and out.shape[::2] == lead:
             out = out.transpose(1, 2)
-        elif tuple(out.shape[:2]) != lead and len(out) == batch * length and out.ndim == 2:
+        elif out.ndim == 2 and tuple(out.shape) != lead and len(out) == batch * length:
             out = out.reshape(*lead, -1)
         if out.ndim >= 2 and tuple(out.shape[:2]) == lead and out.numel() >= batch * length:
             out = out.reshape(*lead, -1)

@@ -8,7 +8,7 @@ Wrong:
 Right:
     torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
-Fails where: the rate is lower by as much. It is told only where the run does not learn.
+Fails where: the rate is lower by as much. Below 1 it is told only where the run does not learn.
 
 References:
     sutskever2013importance: section 2, a higher momentum goes with a lower rate.
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from .._finding import Finding
 from ..record import NotCheckedError, Record
+from ..symptoms import opened
 
 HIGH = 0.98
 """Momentum that averages over 50 steps: five times the usual 10."""
@@ -28,16 +29,18 @@ def momentum_too_high(record: Record) -> Iterator[Finding]:
     """Look for a momentum that averages over more steps than are usual.
 
     Args:
-        record: of a run with a bad outcome.
+        record: of the run so far.
 
     Yields:
         "error" for 1 and above, where nothing is ever forgotten; "warning" otherwise.
 
     Raises:
-        NotCheckedError: no step was seen.
+        NotCheckedError: no step was seen; or none forgets nothing, and the run learns.
     """
     if not record.steps:
         raise NotCheckedError("no optimizer step was seen")
+    if not any(_momentum(group) >= 1 for one in record.optimizers for group in one.param_groups):
+        opened(record)
     for place, optimizer in enumerate(record.optimizers):
         if not record.steps_of[place]:
             continue
@@ -53,7 +56,7 @@ def momentum_too_high(record: Record) -> Iterator[Finding]:
             f"{record.steps_of[place]}" + ("." if beta else f"; the rate {rate:.3g} acts like {rate * memory:.3g}."),
             cure="Set betas=(0.9, 0.999)." if beta else "Set momentum=0.9, or lower lr by as much as 1 - momentum.",
             evidence={"momentum": momentum, "steps_averaged": memory, "steps": record.steps_of[place], "rate": rate},
-            reference="sutskever2013importance", step=0, symptom=True,
+            reference="sutskever2013importance", step=0, symptom=momentum < 1,
             disproof="The run is no better with a momentum of 0.9.",
         )  # fmt: skip
 

@@ -57,13 +57,12 @@ def mostly_unknown_tokens(record: Record) -> Iterator[Finding]:
     x = table.x
     ids, counts = x.unique(return_counts=True)
     if not padding and len(ids) > 1:  # what most sequences end or begin with, run after run, is padding
-        for end in (x[:, -1], x[:, 0]):
-            most = int(end.mode().values)
-            if float((end == most).double().mean()) > 0.3 and not bool((x == most).all(1).any()):
-                blank = x == most
-                tail = (blank.flip(1) if end is not x[:, 0] else blank).long().cumprod(1).sum()
-                if float(tail) > 0.8 * float(blank.sum()):
-                    padding.add(most)
+        for inward in (x.flip(1), x):  # from the end, and from the beginning
+            most = int(inward[:, 0].mode().values)
+            blank = inward == most
+            common = float(blank[:, 0].double().mean()) > 0.3 and not bool(blank.all(1).any())
+            if common and float(blank.long().cumprod(1).sum()) > 0.8 * float(blank.sum()):
+                padding.add(most)
     real = torch.tensor([int(i) not in padding for i in ids])
     total = int(counts[real].sum())
     if not total:

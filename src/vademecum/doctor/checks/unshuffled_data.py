@@ -86,7 +86,9 @@ def unshuffled_data(record: Record) -> Iterator[Finding]:
     seen = adjacent_equal(y)
     chance = seen.expected / max(len(y) - 1, 1)
     whole, within = _entropy(y[None]), _within(y, place, count)
-    if seen.z < SIGMA or chance > 0.95 or whole == 0 or _carried(y, place) < chance + CARRIED * (1 - chance):
+    if seen.z < SIGMA or chance > 0.95 or whole == 0:
+        return
+    if not _sorted(y) and _carried(y, place) < chance + CARRIED * (1 - chance):
         return
     if len(y) > 4 * count and within > WITHIN * whole:
         return
@@ -111,6 +113,11 @@ def _within(y: Tensor, place: Tensor, count: int) -> float:
     counts.index_put_((place, code), torch.ones(len(y), dtype=torch.float64), accumulate=True)
     share = counts / counts.sum(1, keepdim=True).clamp_min(1)
     return float(-torch.xlogy(share, share).sum(1).mean())
+
+
+def _sorted(y: Tensor) -> bool:
+    """Whether each label comes in one run."""
+    return 1 + int((y[1:] != y[:-1]).sum()) == len(y.unique())
 
 
 def _carried(y: Tensor, place: Tensor) -> float:
