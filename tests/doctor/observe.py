@@ -1,8 +1,6 @@
 """Run a script's text under the doctor, in this process."""
 
 import contextlib
-import importlib
-import importlib.util
 import io
 import runpy
 import sys
@@ -14,16 +12,7 @@ from vademecum.doctor.examine import examine
 from vademecum.doctor.failure import ended
 from vademecum.doctor.recorder import Recorder
 from vademecum.doctor.schedule import Schedule
-
-LISTENS = importlib.util.find_spec("vademecum.doctor.script") is not None
-"""Whether losses that are computed without gradients are heard."""
-
-
-def listening(recorder):
-    """Hear the losses that are computed without gradients."""
-    if not LISTENS:
-        return contextlib.nullcontext()
-    return importlib.import_module("vademecum.doctor.script.listen").Listener(recorder)
+from vademecum.doctor.script.listen import Listener
 
 
 class Enough(BaseException):
@@ -48,7 +37,7 @@ def observe(text, tmp_path, *, steps=300):
         with (
             same_streams(),
             attached_to_all(recorder),
-            listening(recorder),
+            Listener(recorder),
             contextlib.redirect_stdout(io.StringIO()),
         ):
             runpy.run_path(str(file), run_name="__main__")

@@ -11,7 +11,7 @@ class Gated(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(nn.Linear(64, 64), nn.GELU())
-        self.gate = nn.Parameter(torch.zeros(64), requires_grad=False)
+        self.gate = nn.Parameter(torch.full((64,), 1e-6), requires_grad=False)
         self.head = nn.Linear(64, 10)
 
     def forward(self, x):

@@ -9,9 +9,9 @@ x, y = torch.tensor(x).float() / 16, torch.tensor(y)
 
 def init(layer):
     if isinstance(layer, nn.Linear):
-        nn.init.normal_(layer.weight, std=1.0)  # wrong
-        # right: nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias)
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.normal_(layer.bias, std=8.0)  # wrong
+        # right: nn.init.zeros_(layer.bias)
 
 
 net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))

@@ -1,19 +1,27 @@
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 torch.manual_seed(0)
-x, y = load_digits(return_X_y=True)
-x, y = torch.tensor(x, dtype=torch.float32) / 16, torch.tensor(y)
-x, y = x[torch.randperm(len(x))], y[torch.randperm(len(y))]  # wrong
-# right: order = torch.randperm(len(x)); x, y = x[order], y[order]
 
-model = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
-for epoch in range(8):
-    for rows in torch.randperm(1500).split(50):
-        loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    print(epoch, loss.item())
+
+def draw(count):
+    bits = torch.randint(0, 2, (count, 24))
+    y = bits.sum(1) % 2  # wrong
+    # right: y = bits[:, :2].sum(1) % 2
+    return 2.0 * bits - 1, y
+
+
+model = nn.Sequential(nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+for step in range(280):
+    x, y = draw(64)
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step % 50 == 0:
+        print(step, loss.item())
+with torch.no_grad():
+    x, y = draw(1000)
+    accuracy = (model(x).argmax(1) == y).float().mean()
+print(f"held-out accuracy {accuracy:.3f}")
