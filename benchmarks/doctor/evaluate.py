@@ -74,7 +74,7 @@ def _told(finding: Any) -> dict[str, Any]:
 def _cured(script: Path, report: Any, job: dict[str, Any]) -> dict[str, Any]:
     """The score of the whole program as it is and with the first finding's cure, where a rerun can make it."""
     from vademecum.doctor.cures.table import cures
-    from vademecum.doctor.script import Change, run_script
+    from vademecum.doctor.script import run_script
 
     loud = [finding for finding in report.findings if finding.severity in {"warning", "error"}]
     changes = cures(loud[0]) if loud else ()
@@ -82,10 +82,9 @@ def _cured(script: Path, report: Any, job: dict[str, Any]) -> dict[str, Any]:
         return {"cure": ""}
     proof = loud[0].proof
     cure = next((each for each in changes if proof is not None and each.says == proof.did), changes[0])
-    change = Change("vademecum.doctor.cures:by_json", {"cures": [[cure.do, dict(cure.options)]]})
     scores = []
-    for made in (None, change):
-        outcome = run_script(script, steps=100_000, seconds=60, change=made)
+    for made in ((), (cure,)):
+        outcome = run_script(script, steps=100_000, seconds=60, cures=made)
         found = SCORE.findall(outcome.output)
         scores.append(float(found[-1]) if found else math.nan)
     return {"cure": cure.says, "scores": scores}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vademecum.doctor import Case, batch_independence, double_softmax, gradients, initial_loss, overfit_small
+from vademecum.doctor import Case, batch_independence, gradients, initial_loss, overfit_small
 
 
 def mlp():
@@ -264,14 +264,3 @@ def test_batch_independence_finds_a_softmax_over_the_batch(build, digits):
     assert finding.severity == "ok"
     live = build(lambda: nn.Sequential(nn.BatchNorm1d(64, track_running_stats=False), mlp()), *digits)
     assert [f.severity for f in batch_independence(live)] == ["error"]
-
-
-def test_double_softmax_tells_one_from_two(build, digits):
-    def severity(last, loss):
-        [finding] = double_softmax(build(lambda: nn.Sequential(mlp(), last), *digits, loss=loss))
-        return finding.severity
-
-    assert severity(nn.Softmax(1), nn.CrossEntropyLoss()) == "error"
-    assert severity(nn.Softmax(1), lambda p, y: nn.functional.nll_loss(p.log(), y)) == "ok"
-    assert severity(nn.LogSoftmax(1), nn.CrossEntropyLoss()) == "ok"
-    assert severity(nn.Sigmoid(), nn.CrossEntropyLoss()) == "ok"

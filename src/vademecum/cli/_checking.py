@@ -146,6 +146,7 @@ def tell(report: "Report", outcome: "Outcome | None" = None, *, wishes: Wishes) 
 
 def _wanted(report: "Report", wishes: Wishes) -> "Report":
     """Without what the user does not want told."""
+    from vademecum.doctor._finding import every
     from vademecum.doctor.silence import apply, read_baseline, read_ignores
     from vademecum.doctor.static import STATIC_RULES
 
@@ -162,7 +163,7 @@ def _wanted(report: "Report", wishes: Wishes) -> "Report":
     known = read_baseline(wishes.baseline) if wishes.baseline is not None else None
     report = apply(report, ignore, known, rules=rules)
     if wishes.only:
-        told = [each for finding in report.findings for each in (finding, *finding.folded)]
+        told = every(report.findings)
         report = replace(report, findings=tuple(each for each in told if each.rule in wishes.only))
     return report
 

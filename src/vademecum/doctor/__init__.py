@@ -18,7 +18,6 @@ from ._finding import Finding as Finding
 from ._finding import Proof as Proof
 from ._report import Report as Report
 from .experiments.batch_independence import batch_independence as batch_independence
-from .experiments.double_softmax import double_softmax as double_softmax
 from .experiments.gradients import gradients as gradients
 from .experiments.initial_loss import initial_loss as initial_loss
 from .experiments.overfit_small import overfit_small as overfit_small

@@ -1,6 +1,6 @@
 """What the doctor says, and what an experiment looks at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -89,6 +89,13 @@ class Origin:
     others: bool = False
     scored: bool = True
     summed: bool = False
+
+
+def every(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Walk over findings and what is folded beneath them, a cause before its consequences."""
+    for finding in findings:
+        yield finding
+        yield from every(finding.folded)
 
 
 @dataclass(frozen=True)

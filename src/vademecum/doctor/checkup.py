@@ -9,7 +9,7 @@ from ._report import Report
 from .causes import fold
 from .cures import Cure
 from .differential import Figures, diagnose
-from .script import Change, Outcome, require_training, run_function, run_script
+from .script import Outcome, require_training, run_script
 
 SLOWER = 1.5
 """A rerun may take so many times as long as the run as it is; where that much time is not left, none is begun."""
@@ -50,26 +50,11 @@ def check_up(
     """
 
     def run(changes: Sequence[Cure], seed: int, steps: int | None, seconds: float, what: str) -> Outcome:
-        change = None
-        if changes:
-            pairs = [[cure.do, dict(cure.options)] for cure in changes]
-            change = Change("vademecum.doctor.cures:by_json", {"cures": pairs})
         tell = None if progress is None else (lambda done, passed: progress(what, done, passed))
-        shown = show and not what
-        if function:
-            return run_function(
-                path,
-                function,
-                steps=steps,
-                seconds=seconds,
-                seed=seed,
-                change=change,
-                show=shown,
-                progress=tell,
-            )
         return run_script(
-            path, args, steps=steps, seconds=seconds, seed=seed, change=change, show=shown, progress=tell
-        )
+            path, args, function=function, steps=steps, seconds=seconds, seed=seed, cures=changes,
+            show=show and not what, progress=tell, experiments=experiments and not what,
+        )  # fmt: skip
 
     outcome = run((), 0, steps, seconds, "")
     ended = require_training(outcome, path)

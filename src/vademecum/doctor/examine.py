@@ -70,6 +70,22 @@ def examine(recorder: Recorder, *, only: Collection[str] = ()) -> Report:
     )  # fmt: skip
 
 
+def speaking(record: Record, rules: Collection[str]) -> list[Finding]:
+    """Ask some rules alone.
+
+    Args:
+        record: of a run, or of its beginning.
+        rules: ids of rules that look at a record.
+
+    Returns:
+        What they find; a symptom only where the outcome is bad.
+    """
+    asked: tuple[Callable[[Record], Any], ...] = checks.OF_A_RECORD
+    if any(rule_of(check) in rules for check in checks.OF_A_BAD_OUTCOME) and outcome(record).open:
+        asked += checks.OF_A_BAD_OUTCOME
+    return [finding for check in asked if rule_of(check) in rules for finding in _asked(check, record)[0]]
+
+
 @contextmanager
 def asleep(recorder: Recorder) -> Iterator[None]:
     """Let a recorder see nothing while the block runs: a copy of the model may run, which is no pass of the run."""

@@ -70,9 +70,10 @@ def until(record: Record, step: int) -> Record:
         order=record.train.order[: sum(1 for at, _ in record.losses if at <= step)],
     )
     return replace(
-        record, train=train, finished=False, steps=step + 1,
+        record, train=train, finished=record.finished and step >= record.steps - 1, steps=step + 1,
         looks=[look for look in record.looks if look.step <= step],
         losses=[pair for pair in record.losses if pair[0] <= step],
+        passes=[each for each in record.passes if each.step <= step],
         rates=[pair for pair in record.rates if pair[0] <= step],
         evaluations=[e for e in record.evaluations if e.step <= step],
         nan=record.nan if record.nan is not None and record.nan["step"] <= step else None,

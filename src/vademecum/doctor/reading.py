@@ -1,6 +1,5 @@
 """Read what stands between a network's last weights and its loss."""
 
-from collections import deque
 from collections.abc import Iterable
 
 import torch
@@ -50,18 +49,10 @@ def near(graph: Graph, start: Op | None = None) -> list[Op]:
     Returns:
         The operations.
     """
-    seen: set[int] = set()
-    found: list[Op] = []
-    waiting = deque(graph.ops[:1] if start is None else [start])
-    while waiting:
-        op = waiting.popleft()
-        if op.index in seen:
-            continue
-        seen.add(op.index)
-        found.append(op)
-        if not weighted(op):
-            waiting.extend(graph.inputs(op))
-    return found
+    begin = graph.ops[:1] if start is None else [start]
+    if not begin or weighted(begin[0]):
+        return begin
+    return begin + graph.behind(begin[0], stop=weighted)
 
 
 def weight(graph: Graph, op: Op) -> Tensor | None:

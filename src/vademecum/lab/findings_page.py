@@ -1,11 +1,12 @@
 """The page of a run's findings: what is wrong, since when, and what to do, in one file that opens anywhere."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vademecum._core import refs
 from vademecum.doctor import Finding, Report
+from vademecum.doctor._finding import every
 
 from ._drawing import FIRST, INK, MUTED, SECOND, canvas, legend, short, to_svg
 from .report import environment
@@ -27,7 +28,7 @@ def findings_page(report: Report, *, title: str) -> str:
         The text of an HTML file with no script and nothing from elsewhere.
     """
     history = report.history
-    papers = {f.reference for f in _all(report.findings) if f.reference}
+    papers = {f.reference for f in every(report.findings) if f.reference}
     return environment().get_template("findings.html.j2").render({
         "title": title, "report": report, "history": history,
         "counts": {name: sum(f.severity == name for f in report.findings) for name in ("error", "warning", "note")},
@@ -38,19 +39,13 @@ def findings_page(report: Report, *, title: str) -> str:
     })  # fmt: skip
 
 
-def _all(findings: Sequence[Finding]) -> Iterator[Finding]:
-    for finding in findings:
-        yield finding
-        yield from _all(finding.folded)
-
-
 def _timeline(history: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     """The loss over steps, and beneath it from when to when each finding was open."""
     losses = [(step, value) for step, value in history.get("losses", []) if value is not None]
     if len(losses) < 2:
         return ""
     spans = history.get("spans", {})
-    rules = [f.rule for f in _all(findings) if f.severity in {"warning", "error"}][:8]
+    rules = [f.rule for f in every(findings) if f.severity in {"warning", "error"}][:8]
     figure, axes = canvas(height=3.0 + 0.28 * len(rules))
     steps, values = zip(*losses)
     axes.plot(steps, values, color=FIRST, linewidth=1.4, label="training loss")
@@ -65,7 +60,7 @@ def _timeline(history: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     transform = axes.get_xaxis_transform()
     for row, rule in enumerate(rules):
         height = -0.2 - 0.09 * (row + 1)
-        since = {f.rule: max(f.step, steps[0]) for f in _all(findings)}
+        since = {f.rule: max(f.step, steps[0]) for f in every(findings)}
         for first, last in spans.get(rule, [[since.get(rule, steps[0]), steps[-1]]]):
             axes.plot(
                 [first, max(last, first + 0.01 * (steps[-1] - steps[0]))], [height, height], color=SECOND,

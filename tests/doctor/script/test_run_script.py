@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from vademecum._core.errors import InputError
+from vademecum.doctor.cures import Cure
 from vademecum.doctor.recorder import Recorder
 from vademecum.doctor.schedule import Schedule
-from vademecum.doctor.script import Change, Outcome, run, run_function, run_script
+from vademecum.doctor.script import Outcome, run, run_script
 from vademecum.doctor.script.ending import from_dump
 from vademecum.doctor.script.listen import Listener
 
@@ -183,24 +184,8 @@ def test_a_script_without_a_seed_is_the_same_each_time(script):
     assert script(text).losses == script(text).losses
 
 
-def test_a_change_is_made_around_the_script(script, tmp_path, monkeypatch):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "my_change.py").write_text(
-        textwrap.dedent("""
-        import contextlib, torch
-
-        @contextlib.contextmanager
-        def slower(recorder, *, times):
-            own = torch.optim.SGD.__init__
-            def init(self, params, lr):
-                own(self, params, lr=lr * times)
-            torch.optim.SGD.__init__ = init
-            yield
-        """),
-        encoding="utf-8",
-    )
-    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
-    still = script(TRAIN, change=Change("my_change:slower", {"times": 0.0}))
+def test_cures_are_in_force_while_the_script_runs(script):
+    still = script(TRAIN, cures=[Cure("rate", {"factor": 0.0})])
     assert len({value for _, value in still.losses}) == 1
     assert len({value for _, value in script(TRAIN).losses}) == 10
 
@@ -352,12 +337,12 @@ def test_a_function_is_trained(tmp_path):
         """),
         encoding="utf-8",
     )
-    outcome = run_function(file, "build", steps=9)
+    outcome = run_script(file, function="build", steps=9)
     assert (outcome.ending.kind, outcome.report.steps) == ("enough", 9)
     assert [finding.rule for finding in outcome.report.findings] == ["redundant-softmax"]
-    assert run_function(file, "mapped", steps=4).report.healthy
-    assert "must return" in run_function(file, "wrong").ending.text
-    assert "has no function 'absent'" in run_function(file, "absent").ending.text
+    assert run_script(file, function="mapped", steps=4).report.healthy
+    assert "must return" in run_script(file, function="wrong").ending.text
+    assert "has no function 'absent'" in run_script(file, function="absent").ending.text
 
 
 @pytest.mark.parametrize("content", [b"\x00\x01", b"x = = 1", b"\xff\xfe"])

@@ -64,10 +64,3 @@ def changed(changes: Sequence[Cure], recorder: Recorder) -> Iterator[None]:
                 raise ValueError(f"an intervention must be one of {', '.join(INTERVENTIONS)}: {change.do!r}.")
             stack.enter_context(INTERVENTIONS[change.do](recorder, **change.options))
         yield
-
-
-@contextmanager
-def by_json(recorder: Recorder, *, cures: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[None]:
-    """Change things in another process: `changed`, with what JSON can hold."""
-    with changed([Cure(do, dict(options)) for do, options in cures], recorder):
-        yield

@@ -33,7 +33,7 @@ def lightning_callback(
         A ``lightning.pytorch.Callback``, or one of ``pytorch_lightning`` where only that is in use.
 
     Example:
-        >>> trainer = lightning.Trainer(callbacks=[lightning_callback()])  # doctest: +SKIP
+        ``trainer = lightning.Trainer(callbacks=[lightning_callback()])``
     """
 
     class Doctor(_callback_class()):  # type: ignore[misc]

@@ -33,7 +33,7 @@ def transformers_callback(
         A ``transformers.TrainerCallback``.
 
     Example:
-        >>> trainer = Trainer(model, args, callbacks=[transformers_callback()])  # doctest: +SKIP
+        ``trainer = Trainer(model, args, callbacks=[transformers_callback()])``
     """
     from transformers import TrainerCallback
 

@@ -14,12 +14,8 @@ Example:
     ('enough', ['redundant-softmax'])
 """
 
-from .outcome import Change as Change
 from .outcome import Ending as Ending
 from .outcome import Evaluated as Evaluated
 from .outcome import Outcome as Outcome
-from .run import run_function as run_function
 from .run import run_script as run_script
 from .usable import require_training as require_training
-from .wire import report_from_json as report_from_json
-from .wire import report_to_json as report_to_json

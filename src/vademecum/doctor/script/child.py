@@ -15,19 +15,21 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 
 from .. import checks
+from .._finding import every
 from .._report import Report
 from ..attach import attached_to_all
+from ..cures import Cure, changed
 from ..data_report import data_report
-from ..examine import asleep, examine
+from ..examine import asleep, examine, speaking
+from ..formats import as_json
 from ..gate import outcome
-from ..history import history
+from ..history import history, spans
 from ..record import Site
 from ..recorder import Recorder
 from ..schedule import Schedule
@@ -41,7 +43,7 @@ from .listen import Listener
 from .outcome import Ending
 from .plain_loop import train_function
 from .seeds import moved_seeds
-from .wire import plain, report_to_json
+from .wire import plain
 
 MEMORY = 256 << 20
 """Bytes of the script's data that may be kept."""
@@ -101,10 +103,8 @@ class _Run:
             builtins.input = self.no_input
             self.limits.attach()
             stack.enter_context(attached_to_all(self.recorder))
-            if self.job["change"]:
-                module, _, name = self.job["change"]["function"].partition(":")
-                change = getattr(import_module(module), name)
-                stack.enter_context(change(self.recorder, **self.job["change"]["arguments"]))
+            cures = [Cure(do, options) for do, options in self.job["cures"]]
+            stack.enter_context(changed(cures, self.recorder))
             self.files()
             stack.enter_context(Listener(self.recorder))
             if self.tape is not None:
@@ -208,7 +208,7 @@ class _Run:
         """Write what is known: the result is whole at any time."""
         record = self.recorder.record
         result = {
-            "report": report_to_json(report),
+            "report": as_json(report),
             "ending": plain(vars(ending)),
             "losses": record.losses,
             "evaluations": [
@@ -230,8 +230,13 @@ class _Run:
         """The report, without gradients and without the listener."""
         with torch.no_grad(), asleep(self.recorder):
             report = examine(self.recorder)
-            data = data_report(self.recorder.record)
-            return replace(report, history={**report.history, **history(self.recorder.record), "data": data})
+            record = self.recorder.record
+            symptoms = {finding.rule for finding in every(report.findings) if finding.symptom}
+            shown = {
+                **report.history, **history(record), "data": data_report(record),
+                "spans": spans(record, lambda past: speaking(past, symptoms)) if symptoms else {},
+            }  # fmt: skip
+            return replace(report, history=shown)
 
 
 def _fresh() -> None:

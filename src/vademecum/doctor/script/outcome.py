@@ -1,29 +1,11 @@
 """What a run of a script came to."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from .._report import Report
 
 KINDS = ("finished", "enough", "time", "exit", "failed", "interrupted", "hung", "killed")
 """How a run can end."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is done differently in a run: a function that can be imported, and its arguments.
-
-    The function is called in the script's process as ``function(recorder, **arguments)`` and gives a context manager,
-    inside which the script runs.
-
-    Attributes:
-        function: "package.module:name".
-        arguments: plain values that JSON can hold.
-    """
-
-    function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

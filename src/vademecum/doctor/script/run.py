@@ -11,18 +11,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vademecum._core.errors import InputError
 
 from .._report import Report
+from ..cures import Cure
+from ..formats import from_json
 from .child import main
 from .ending import from_dump
 from .journal import put_back
-from .outcome import Change, Ending, Outcome
-from .wire import ending_from_json, evaluated_from_json, report_from_json
+from .outcome import Ending, Outcome
+from .wire import ending_from_json, evaluated_from_json
 
 KEPT = 64_000
 """Bytes of output that are kept, of the end."""
@@ -40,10 +41,11 @@ def run_script(
     path: str | os.PathLike[str],
     args: Sequence[str] = (),
     *,
+    function: str = "",
     steps: int | None = None,
     seconds: float = 60,
     seed: int = 0,
-    change: Change | None = None,
+    cures: Sequence[Cure] = (),
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
@@ -54,58 +56,27 @@ def run_script(
     Args:
         path: of the script.
         args: its command line.
+        function: of the file, which returns (model, optimizer, loss_fn, batches): what it builds is trained in a
+            plain loop, instead of running the file; "" for the file itself.
         steps: optimizer steps after which it is ended; by default 200, or two epochs, at most 1000.
         seconds: after which it is ended.
         seed: added to every seed that it sets.
-        change: what is done differently in this run.
+        cures: interventions that are in force while it runs.
         show: whether its output is printed, too.
         progress: told of the steps now and then.
         fresh: whether it runs in a new interpreter; by default only where this process cannot be forked.
         experiments: whether, in the time that is left after the run, experiments are made on a copy of its first step;
-            never where something is changed.
+            never beside cures.
 
     Returns:
         What it came to; the user's files are as before. A path that is no Python script is refused.
     """
-    job = _job(
-        path, "", args, steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments
-    )
-    return _run(job, show, progress, fresh)
-
-
-def run_function(
-    path: str | os.PathLike[str],
-    name: str,
-    *,
-    steps: int | None = None,
-    seconds: float = 60,
-    seed: int = 0,
-    change: Change | None = None,
-    show: bool = False,
-    progress: Progress | None = None,
-    fresh: bool | None = None,
-    experiments: bool = True,
-) -> Outcome:
-    """Train what a function of a file builds, under the doctor.
-
-    Args:
-        path: of the file.
-        name: of the function, which returns (model, optimizer, loss_fn, batches).
-        steps: as for `run_script`.
-        seconds: as for `run_script`.
-        seed: as for `run_script`.
-        change: as for `run_script`.
-        show: as for `run_script`.
-        progress: as for `run_script`.
-        fresh: as for `run_script`.
-        experiments: as for `run_script`.
-
-    Returns:
-        What it came to.
-    """
-    job = _job(
-        path, name, (), steps=steps, seconds=seconds, seed=seed, change=change, experiments=experiments
-    )
+    usable(path)
+    job = {
+        "path": os.fspath(path), "name": function, "args": [str(arg) for arg in args], "steps": steps,
+        "seconds": seconds, "seed": seed, "cures": [[cure.do, dict(cure.options)] for cure in cures], "grace": GRACE,
+        "experiments": experiments and not cures,
+    }  # fmt: skip
     return _run(job, show, progress, fresh)
 
 
@@ -130,26 +101,6 @@ def usable(path: str | os.PathLike[str]) -> None:
         raise InputError(
             f"the script must be Python: {path}: {error}; give a file that Python runs."
         ) from None
-
-
-def _job(
-    path: str | os.PathLike[str],
-    name: str,
-    args: Sequence[str],
-    *,
-    steps: int | None,
-    seconds: float,
-    seed: int,
-    change: Change | None,
-    experiments: bool,
-) -> dict[str, Any]:
-    """What the script's process is told."""
-    usable(path)
-    return {
-        "path": os.fspath(path), "name": name, "args": [str(arg) for arg in args], "steps": steps,
-        "seconds": seconds, "seed": seed, "change": None if change is None else asdict(change), "grace": GRACE,
-        "experiments": experiments and change is None,
-    }  # fmt: skip
 
 
 def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool | None) -> Outcome:
@@ -208,7 +159,7 @@ def _outcome(folder: Path, process: "_Process", died: str, seconds: float) -> di
     if (folder / "result.json").is_file():
         said = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return {
-            "report": report_from_json(said["report"]),
+            "report": from_json(said["report"]),
             "ending": ending_from_json(said["ending"]),
             "losses": tuple((int(step), float(value)) for step, value in said["losses"]),
             "evaluations": tuple(evaluated_from_json(each) for each in said["evaluations"]),
