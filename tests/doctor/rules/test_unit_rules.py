@@ -223,6 +223,31 @@ def test_the_gradient_vanishes_over_many_layers_and_not_over_few():
     assert not says(vanishing_gradient, recorded(few))
 
 
+class Uniform(nn.Module):
+    """Attention that begins near uniform, as BERT's does: next to nothing comes back to its queries and keys."""
+
+    def __init__(self):
+        super().__init__()
+        self.key, self.query, self.value, self.out = (nn.Linear(32, 32) for _ in range(4))
+        self.head = nn.Linear(32, 2)
+        for layer, std in ((self.key, 1e-4), (self.query, 1e-4), (self.value, 0.02), (self.out, 0.02)):
+            nn.init.normal_(layer.weight, std=std)
+
+    def forward(self, x):
+        mixed = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x))
+        return self.head(F.layer_norm(x + self.out(mixed), (32,)).mean(1))
+
+
+def test_queries_that_get_little_are_no_vanishing():
+    def noise():
+        return torch.randn(16, 6, 32), torch.randint(0, 2, (16,))
+
+    seen = recorded(loop(Uniform, batch=noise, lr=1e-9))
+    norms = seen.looks[0].grad_norm
+    assert norms["key.weight"] < 1e-3 * norms["value.weight"]
+    assert not says(vanishing_gradient, seen)
+
+
 def test_targets_that_are_large_are_no_poor_start():
     def large():
         x = torch.randn(32, 6)

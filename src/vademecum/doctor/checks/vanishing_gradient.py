@@ -20,7 +20,7 @@ References:
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .._finding import Finding
 from ..gate import median
@@ -32,6 +32,10 @@ SMALL = 1e-4
 
 DEEP = 4
 """Layers with weights from which on a gradient can be said to vanish."""
+
+JUMP = 50.0
+"""Times the gradient of all layers before it that a layer cannot get where it vanishes layer by layer. What stands
+before such a jump gets little for a reason of its own: queries and keys of an attention that begins near uniform."""
 
 LOOKS = 20
 """Looks at the start, over which the median is taken: there nothing has been learned yet."""
@@ -54,6 +58,7 @@ def vanishing_gradient(record: Record) -> Iterator[Finding]:
             name: norms[name] / math.sqrt(record.parameters[name].numel()) for name in layers(record)
             if 0 < norms.get(name, 0.0) < math.inf
         }  # fmt: skip
+        sizes = _on_the_way(sizes)
         if len(sizes) >= DEEP:
             first, *_, last = sizes.values()
             shares.append(first / last)
@@ -68,3 +73,13 @@ def vanishing_gradient(record: Record) -> Iterator[Finding]:
         where=names[0], evidence={"share": median(shares), "layers": len(names)}, reference="glorot2010understanding",
         symptom=True, step=seen[0].step, disproof="With activations that do not saturate the run ends no better.",
     )  # fmt: skip
+
+
+def _on_the_way(sizes: Mapping[str, float]) -> dict[str, float]:
+    """The layers from the last jump on, from the input's side."""
+    names, begin, most = list(sizes), 0, math.inf
+    for place, name in enumerate(names):
+        if sizes[name] > JUMP * most:
+            begin, most = place, 0.0
+        most = sizes[name] if most == math.inf else max(most, sizes[name])
+    return {name: sizes[name] for name in names[begin:]}
