@@ -232,6 +232,7 @@ class Uniform(nn.Module):
         self.head = nn.Linear(32, 2)
         for layer, std in ((self.key, 1e-4), (self.query, 1e-4), (self.value, 0.02), (self.out, 0.02)):
             nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         mixed = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x))
