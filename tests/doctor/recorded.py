@@ -4,11 +4,11 @@ import torch
 
 from vademecum._torch.streams import same_streams
 from vademecum.doctor import checks
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.examine import examine
-from vademecum.doctor.record import NotCheckedError
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.record import NotCheckedError
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 
 
 def recorder(loop, *, finished=True, seed=0):

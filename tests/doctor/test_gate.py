@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vademecum.doctor.gate import guess, outcome
-from vademecum.doctor.record import Evaluation, Pass, Record
+from vademecum.doctor.evidence.gate import guess, outcome
+from vademecum.doctor.recording.record import Evaluation, Pass, Record
 
 sys.path.insert(0, str(Path(__file__).parent))
 from recorded import fit, recorded

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vademecum.doctor.record import NotCheckedError
-from vademecum.doctor.replay import Pending, Several
-from vademecum.doctor.tape import Tape
+from vademecum.doctor.recording.record import NotCheckedError
+from vademecum.doctor.replaying.replay import Pending, Several
+from vademecum.doctor.replaying.tape import Tape
 
 X = torch.randn(16, 6, generator=torch.Generator().manual_seed(0))
 X2 = torch.randn(16, 6, generator=torch.Generator().manual_seed(1))

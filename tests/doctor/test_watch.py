@@ -133,11 +133,11 @@ def test_a_rule_that_fails_is_a_note_and_changes_nothing(monkeypatch):
 
 @pytest.mark.parametrize("part", ["forward_begins", "_keep", "_scene", "_over", "_evaluated"])
 def test_a_recorder_that_fails_changes_nothing(monkeypatch, part):
-    from vademecum.doctor.recorder import Recorder
+    from vademecum.doctor.recording.recorder import Recorder
 
     own = getattr(Recorder, part)
     if part == "forward_begins":
-        monkeypatch.setattr("vademecum.doctor.recorder.tensors", broken)
+        monkeypatch.setattr("vademecum.doctor.recording.recorder.tensors", broken)
     else:
         monkeypatch.setattr(Recorder, part, broken)
     assert own is not broken
@@ -420,7 +420,7 @@ def operations(watching, step):
 
 
 def test_a_step_that_is_not_looked_at_costs_a_handful_of_operations(monkeypatch):
-    from vademecum.doctor.schedule import Schedule
+    from vademecum.doctor.recording.schedule import Schedule
 
     monkeypatch.setattr(Schedule, "_wanted", lambda self: self.step < 5)  # no clock in it
     monkeypatch.setattr(Schedule, "affords", lambda self, kept: kept < 32)
@@ -432,7 +432,7 @@ def test_a_step_that_is_not_looked_at_costs_a_handful_of_operations(monkeypatch)
 
 
 def test_the_looks_at_short_steps_are_capped(monkeypatch):
-    from vademecum.doctor import schedule
+    from vademecum.doctor.recording import schedule
 
     clock = iter(range(10**9))
     monkeypatch.setattr(schedule.time, "perf_counter", lambda: next(clock) * 1e-4)
@@ -443,7 +443,7 @@ def test_the_looks_at_short_steps_are_capped(monkeypatch):
 
 
 def test_the_looks_at_long_steps_stay_within_the_budget(monkeypatch):
-    from vademecum.doctor import schedule
+    from vademecum.doctor.recording import schedule
 
     now = [0.0]
     monkeypatch.setattr(schedule.time, "perf_counter", lambda: now[0])
@@ -459,7 +459,7 @@ def test_the_looks_at_long_steps_stay_within_the_budget(monkeypatch):
 
 
 def test_what_is_kept_of_a_long_run_is_bounded():
-    from vademecum.doctor.record import BLOCK, LOOKS, MANY, Look, Pass, Record
+    from vademecum.doctor.recording.record import BLOCK, LOOKS, MANY, Look, Pass, Record
 
     record = Record()
     for step in range(300_000):

@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from vademecum.doctor import Finding, Proof, Report, checks
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.history import history, spans, until
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 from vademecum.lab.findings_page import findings_page
 
 VOID = {"meta", "input", "link", "br", "path", "use", "img", "hr"}

@@ -12,8 +12,8 @@ from .._torch.copies import training_copy
 from .._torch.trace import tensors
 from ..train.overfit_subset import class_indices
 from ._finding import Case
-from .naming import attributes
-from .replay import Pending, Several
+from .recording.naming import attributes
+from .replaying.replay import Pending, Several
 
 
 @contextmanager

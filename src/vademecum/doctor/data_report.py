@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .record import NotCheckedError, Record
-from .tables import Table, evaluated, labels, train_table
+from .evidence.tables import Table, evaluated, labels, train_table
+from .recording.record import NotCheckedError, Record
 
 CLASSES = 20
 """Classes whose shares are told."""

@@ -9,9 +9,9 @@ from . import checks
 from ._finding import Finding
 from ._report import Report
 from .causes import fold
-from .gate import outcome
-from .record import NotCheckedError, Record
-from .recorder import Recorder
+from .evidence.gate import outcome
+from .recording.record import NotCheckedError, Record
+from .recording.recorder import Recorder
 
 CONFIRMED = 3
 """Backward passes that must show what a scene shows, or all that were looked at where those are fewer."""

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from vademecum._torch.graph import is_installed
 
-from .record import Site
+from .recording.record import Site
 
 
 @dataclass(frozen=True)

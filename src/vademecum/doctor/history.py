@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ._finding import Finding
-from .record import Look, Record
+from .recording.record import Look, Record
 
 POINTS, ROWS, COLUMNS, MOMENTS = 400, 48, 80, 12
 """Points of a curve, rows and columns of a map, and moments at which the rules are asked again; at most."""

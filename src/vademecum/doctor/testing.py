@@ -17,14 +17,14 @@ from vademecum._torch.trace import tensors
 
 from . import checks
 from ._finding import Case, Finding
-from .attach import attached
+from .evidence.probes import moved, tolerance
 from .examine import examine
 from .experiments.batch_independence import batch_independence
 from .experiments.overfit_small import overfit_small
-from .loaders import readable
-from .probes import moved, tolerance
-from .recorder import Recorder
-from .schedule import Schedule
+from .recording.attach import attached
+from .recording.loaders import readable
+from .recording.recorder import Recorder
+from .recording.schedule import Schedule
 from .script.plain_loop import loss_of
 from .watch import TrainingError
 

@@ -21,7 +21,7 @@ from .experiments.overfit_small import overfit_small
 from .experiments.rates import rates
 from .experiments.time_independence import time_independence
 from .experiments.train_eval import train_eval
-from .record import NotCheckedError
+from .recording.record import NotCheckedError
 
 SECONDS = 15.0
 """For all experiments of a run together."""

@@ -17,14 +17,14 @@ from vademecum._core.rules import all_rules
 from . import checks
 from ._finding import Finding
 from ._report import Report
-from .attach import attached
+from .evidence.replicas import disagreement
 from .examine import examine
 from .failure import ended
-from .given import Given, listening
-from .loaders import readable
-from .recorder import Recorder
-from .replicas import disagreement
-from .schedule import EARLY, Schedule
+from .recording.attach import attached
+from .recording.given import Given, listening
+from .recording.loaders import readable
+from .recording.recorder import Recorder
+from .recording.schedule import EARLY, Schedule
 from .silence import apply
 
 Kind = TypeVar("Kind")

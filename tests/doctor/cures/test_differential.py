@@ -6,13 +6,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from vademecum.doctor import Finding, Report
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.cures import changed
 from vademecum.doctor.cures.table import CURES, SEARCHED, cures
 from vademecum.doctor.differential import Figures, diagnose, helps, interval
-from vademecum.doctor.gate import outcome
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.evidence.gate import outcome
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 
 
 def rerun_of(loop):

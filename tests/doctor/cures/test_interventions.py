@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.cures import INTERVENTIONS, Cure, changed
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 
 X = torch.linspace(-2, 2, 120).reshape(30, 4).sin()
 Y = torch.arange(30) % 3

@@ -17,8 +17,8 @@ from vademecum.doctor.experiments.input_baseline import input_baseline
 from vademecum.doctor.experiments.rates import rates
 from vademecum.doctor.experiments.time_independence import time_independence
 from vademecum.doctor.experiments.train_eval import train_eval
-from vademecum.doctor.record import NotCheckedError
-from vademecum.doctor.tape import Tape
+from vademecum.doctor.recording.record import NotCheckedError
+from vademecum.doctor.replaying.tape import Tape
 from vademecum.doctor.trials import EXPERIMENTS, Trials, joined, trials
 
 MADE = torch.Generator().manual_seed(0)

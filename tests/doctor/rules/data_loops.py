@@ -5,11 +5,11 @@ from torch import nn
 
 from vademecum._torch.streams import same_streams
 from vademecum.doctor import checks
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.examine import examine
-from vademecum.doctor.record import Site
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.record import Site
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 
 
 def report(loop):

@@ -16,7 +16,7 @@ from vademecum.doctor.checks import (
     not_learning,
     overfitting,
 )
-from vademecum.doctor.record import Evaluation, Look, NotCheckedError, Record
+from vademecum.doctor.recording.record import Evaluation, Look, NotCheckedError, Record
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from recorded import fit, recorded, says, told

@@ -400,7 +400,7 @@ def test_numbers_and_detached_losses_are_healthy():
 
 def test_waiting_is_counted_from_the_events_alone():
     from vademecum.doctor.checks import loader_bound
-    from vademecum.doctor.record import Record
+    from vademecum.doctor.recording.record import Record
 
     record = Record()
     for step in range(21):
@@ -412,7 +412,7 @@ def test_waiting_is_counted_from_the_events_alone():
 
 
 def test_an_evaluation_in_between_is_no_waiting():
-    from vademecum.doctor.loop import Loop
+    from vademecum.doctor.recording.loop import Loop
 
     loop = Loop()
     loop.pass_begins(0.0, idle=False)

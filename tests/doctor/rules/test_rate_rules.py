@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vademecum.doctor.checks import lr_too_high, lr_too_low, weight_decay_too_large
-from vademecum.doctor.record import Look, Record
+from vademecum.doctor.recording.record import Look, Record
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from recorded import fit, recorded, says, told

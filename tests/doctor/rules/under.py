@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from vademecum.doctor import checks
-from vademecum.doctor.attach import attached_to_all
 from vademecum.doctor.examine import examine
 from vademecum.doctor.failure import ended
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.attach import attached_to_all
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 
 
 @contextmanager

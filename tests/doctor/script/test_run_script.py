@@ -10,8 +10,8 @@ from torch import nn
 
 from vademecum._core.errors import InputError
 from vademecum.doctor.cures import Cure
-from vademecum.doctor.recorder import Recorder
-from vademecum.doctor.schedule import Schedule
+from vademecum.doctor.recording.recorder import Recorder
+from vademecum.doctor.recording.schedule import Schedule
 from vademecum.doctor.script import Outcome, run, run_script
 from vademecum.doctor.script.ending import from_dump
 from vademecum.doctor.script.listen import Listener
@@ -375,7 +375,7 @@ class TestListener:
     @staticmethod
     def seen(figure):
         """What a recorder is told when a model is evaluated and something is computed of its scores."""
-        from vademecum.doctor.attach import attached_to_all
+        from vademecum.doctor.recording.attach import attached_to_all
 
         recorder = Recorder(schedule=Schedule(thorough=True), find=True)
         with torch.random.fork_rng():

@@ -8,7 +8,7 @@ figures and data; a symptom among them is told only while the outcome gate is op
 from collections.abc import Callable, Iterable
 
 from .._finding import Finding
-from ..record import Record, Scene
+from ..recording.record import Record, Scene
 from .adam_coupled_decay import adam_coupled_decay as adam_coupled_decay
 from .batch_mixing import batch_mixing as batch_mixing
 from .batch_noise import batch_noise as batch_noise

@@ -18,7 +18,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 
 def adam_coupled_decay(record: Record) -> Iterator[Finding]:

@@ -27,9 +27,9 @@ from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
 from .._finding import Finding
-from ..probes import Subject, Trace, by_example, moved, outputs, shifted_axis, subjects, tolerance
-from ..reading import weight
-from ..record import NotCheckedError, Record
+from ..evidence.probes import Subject, Trace, by_example, moved, outputs, shifted_axis, subjects, tolerance
+from ..evidence.reading import weight
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "karpathy2019recipe"
 

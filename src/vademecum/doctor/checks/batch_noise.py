@@ -20,9 +20,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import NotCheckedError, Record
-from ..symptoms import late, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import late, opened
+from ..recording.record import NotCheckedError, Record
 
 FEW = 4
 """Examples of a step, at most, that are called few."""

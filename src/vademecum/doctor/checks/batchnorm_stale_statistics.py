@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..probes import Subject, subjects
-from ..record import NotCheckedError, Record
+from ..evidence.probes import Subject, subjects
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "ioffe2015batch"
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..record import Scene
+from ..recording.record import Scene
 
 TINY, SMALL = 4, 16
 """Numbers a channel up to which the statistics mean nothing, and below which they are rough."""

@@ -17,8 +17,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import Scene
+from ..recording.naming import listed
+from ..recording.record import Scene
 
 KINDS = {"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"}
 WEIGHTED = {"Convolution", "MkldnnConvolution", "Addmm"}

@@ -25,8 +25,8 @@ from torch import Tensor
 from vademecum._torch.graph import Op
 
 from .._finding import Finding
-from ..reading import near
-from ..record import Scene
+from ..evidence.reading import near
+from ..recording.record import Scene
 
 REFERENCE = "karpathy2019recipe"
 

@@ -20,8 +20,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..symptoms import layers, opened
+from ..evidence.symptoms import layers, opened
+from ..recording.record import NotCheckedError, Record
 
 POOR = 0.6
 """Of the guess's loss, which must be left."""

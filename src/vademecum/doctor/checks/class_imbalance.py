@@ -20,7 +20,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 RARE = 0.2
 """Share below which a class is rare."""

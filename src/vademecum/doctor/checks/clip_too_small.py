@@ -18,8 +18,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import Look, NotCheckedError, Record
+from ..evidence.gate import outcome
+from ..recording.record import Look, NotCheckedError, Record
 
 LOOKS = 5
 """Looks at gradients before and after."""

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..tables import Table, train_table
+from ..evidence.gate import outcome
+from ..evidence.tables import Table, train_table
+from ..recording.record import NotCheckedError, Record
 
 ROWS = 32
 """Rows that must have come."""

@@ -20,9 +20,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import NotCheckedError, Record
-from ..symptoms import late, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import late, opened
+from ..recording.record import NotCheckedError, Record
 
 SAME = 1e-3
 """Standard deviation over the examples, of the output's size, below which all answers are one."""

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import Look, NotCheckedError, Record
-from ..symptoms import POOR, late, opened
+from ..evidence.symptoms import POOR, late, opened
+from ..recording.record import Look, NotCheckedError, Record
 
 DEAD, NEARLY = 0.5, 0.9
 """Of a layer's units: dead so many tell where nothing was learned; so many also where little was."""

@@ -20,7 +20,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 LEAST = 1e-3
 """Decay below which it makes no difference."""

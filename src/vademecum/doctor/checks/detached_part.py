@@ -23,9 +23,9 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..cuts import Cut, cut
-from ..probes import Subject, subjects
-from ..record import NotCheckedError, Record
+from ..evidence.cuts import Cut, cut
+from ..evidence.probes import Subject, subjects
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "karpathy2019recipe"
 

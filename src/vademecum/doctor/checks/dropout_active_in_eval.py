@@ -25,9 +25,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from .._finding import Finding
-from ..probes import moved, outputs, subjects
-from ..record import Record, Site
-from ..sites import caller
+from ..evidence.probes import moved, outputs, subjects
+from ..recording.record import Record, Site
+from ..recording.sites import caller
 
 REFERENCE = "srivastava2014dropout"
 

@@ -19,9 +19,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Record
-from ..symptoms import POOR, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import POOR, opened
+from ..recording.record import Record
 
 LITTLE = 0.25
 """Of the values that come through: less is too little where the run has not learned."""

@@ -20,8 +20,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import train_table
+from ..evidence.tables import train_table
+from ..recording.record import NotCheckedError, Record
 
 SHARE, ROWS = 0.05, 20
 """Share and number of rows of a pass that came before in it."""

@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..modes import mode_dependent
-from ..record import NotCheckedError, Record
+from ..recording.modes import mode_dependent
+from ..recording.record import NotCheckedError, Record
 
 LOOKS = 3
 """Looks in a row, up to the last, at which a model must have been trained in evaluation mode."""

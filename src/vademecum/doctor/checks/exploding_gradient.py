@@ -22,9 +22,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Look, NotCheckedError, Record
-from ..symptoms import layers, opened, ratios, total
+from ..evidence.gate import median
+from ..evidence.symptoms import layers, opened, ratios, total
+from ..recording.record import Look, NotCheckedError, Record
 
 GROWTH, LOUD = 30.0, 2.0
 """Times that the signal of one nonlinearity may be larger than that of another before any step was taken; and the

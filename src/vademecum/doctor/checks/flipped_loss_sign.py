@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from .._finding import Finding
-from ..heads import Head
-from ..reading import near, signs
-from ..record import Scene
+from ..evidence.reading import near, signs
+from ..recording.heads import Head
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

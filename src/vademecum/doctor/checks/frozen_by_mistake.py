@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..initial import untrained
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..evidence.initial import untrained
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 3
 """Steps after which a freezing counts as settled."""

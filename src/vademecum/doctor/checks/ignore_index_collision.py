@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import Scene
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

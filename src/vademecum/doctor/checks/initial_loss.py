@@ -21,9 +21,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..starts import start
+from ..evidence.gate import outcome
+from ..evidence.starts import start
+from ..recording.record import NotCheckedError, Record
 
 LOW = 0.3
 """Below this part of what knowing the class shares would give, the network knows something."""

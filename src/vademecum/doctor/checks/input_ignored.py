@@ -26,8 +26,8 @@ from torch import Tensor
 from vademecum._torch.trace import tensors
 
 from .._finding import Finding
-from ..probes import Subject, Trace, by_example, moved, outputs, subjects
-from ..record import NotCheckedError, Record
+from ..evidence.probes import Subject, Trace, by_example, moved, outputs, subjects
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "karpathy2019recipe"
 

@@ -25,8 +25,8 @@ from itertools import pairwise
 from statistics import median
 
 from .._finding import Finding
-from ..record import Look, NotCheckedError, Record
-from ..tables import train_table
+from ..evidence.tables import train_table
+from ..recording.record import Look, NotCheckedError, Record
 
 LOOKS = 12
 """Looks that it takes to see a drift."""

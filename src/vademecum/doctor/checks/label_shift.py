@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 SAME = 0.99
 """Share of positions at which targets and shifted inputs must be equal."""

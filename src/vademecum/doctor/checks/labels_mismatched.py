@@ -29,9 +29,9 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..tables import labels, numbers, train_table
+from ..evidence.gate import outcome
+from ..evidence.tables import labels, numbers, train_table
+from ..recording.record import NotCheckedError, Record
 
 ROWS, SAMPLE = 150, 1200
 """Different rows that it takes, and rows that are looked at."""

@@ -28,9 +28,9 @@ from torch import Tensor
 
 from ...data.leakage import statistics_origin
 from .._finding import Finding
-from ..figures import Pool
-from ..record import NotCheckedError, Record
-from ..tables import Table, held_out, train_table
+from ..evidence.tables import Table, held_out, train_table
+from ..recording.figures import Pool
+from ..recording.record import NotCheckedError, Record
 
 TOLERANCE = 1e-5
 """How near to 0 a mean must be, as a share of the size of the rows: float32 data has 1e-7."""

@@ -17,7 +17,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 CYCLES = 20
 """Steps whose waiting must have been measured."""

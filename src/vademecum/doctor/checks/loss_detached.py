@@ -21,7 +21,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import Record, Scene
+from ..recording.record import Record, Scene
 
 REFERENCE = "karpathy2019recipe"
 

@@ -17,8 +17,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import guess
-from ..record import NotCheckedError, Record
+from ..evidence.gate import guess
+from ..recording.record import NotCheckedError, Record
 
 EXAMPLES = 4
 """Examples in a batch from which on a sum is no mean."""

@@ -25,8 +25,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
+from ..evidence.gate import outcome
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 20
 """Steps that must have been seen, and that must have been taken at a low rate."""

@@ -22,9 +22,9 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import Gate, median
-from ..record import Record
-from ..symptoms import late, opened, ratios, rounded, taught
+from ..evidence.gate import Gate, median
+from ..evidence.symptoms import late, opened, ratios, rounded, taught
+from ..recording.record import Record
 
 HIGH, AIM = 3e-2, 3e-3
 """Update over weight: above the first a rate is too high where the outcome is bad; the second is what to aim at."""

@@ -21,9 +21,9 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import NotCheckedError, Record
-from ..symptoms import POOR, opened, ratios, rounded, taught
+from ..evidence.gate import median
+from ..evidence.symptoms import POOR, opened, ratios, rounded, taught
+from ..recording.record import NotCheckedError, Record
 
 LOW, AIM = 3e-4, 3e-3
 """Update over weight: below the first a rate is too low where the outcome is bad; the second is what to aim at."""

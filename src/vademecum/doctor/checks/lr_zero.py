@@ -17,8 +17,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 20
 """Steps at a rate of 0 that are no warm-up; fewer where the run has ended."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 LOOKS = 8
 """Looked-at losses whose graphs must be there at once, the last steps left out."""

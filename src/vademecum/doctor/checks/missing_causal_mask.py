@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..probes import Subject, Trace, moved, outputs, shifted_axis, subjects, tolerance
-from ..record import Record
+from ..evidence.probes import Subject, Trace, moved, outputs, shifted_axis, subjects, tolerance
+from ..recording.record import Record
 
 REFERENCE = "vaswani2017attention"
 

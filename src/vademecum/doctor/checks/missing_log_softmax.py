@@ -25,8 +25,8 @@ from collections.abc import Iterator
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import is_probabilities, near, scores, signs
-from ..record import Scene
+from ..evidence.reading import is_probabilities, near, scores, signs
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

@@ -25,9 +25,9 @@ from torch import Tensor
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import weight
-from ..record import Scene
-from ..sketches import WEIGHTED
+from ..evidence.reading import weight
+from ..recording.record import Scene
+from ..recording.sketches import WEIGHTED
 
 REFERENCE = "goodfellow2016deep"
 

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, near, raw_scores
-from ..record import Record, Scene
+from ..evidence.reading import CLAMPS, near, raw_scores
+from ..recording.record import Record, Scene
 
 REFERENCE = "goodfellow2016deep"
 

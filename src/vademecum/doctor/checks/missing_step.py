@@ -26,8 +26,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 PASSES = 64
 """Backward passes without a step that are no accumulation, or two passes over the data where those are longer."""

@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 TIMES = 3
 """Looks in a row at which gradients of the step before must still stand."""

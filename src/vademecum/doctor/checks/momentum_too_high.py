@@ -18,8 +18,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..symptoms import opened
+from ..evidence.symptoms import opened
+from ..recording.record import NotCheckedError, Record
 
 HIGH = 0.98
 """Momentum that averages over 50 steps: five times the usual 10."""

@@ -24,8 +24,8 @@ import torch
 from torch import nn
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import train_table
+from ..evidence.tables import train_table
+from ..recording.record import NotCheckedError, Record
 
 SHARE = 0.5
 """Share of the positions that are no padding."""

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 import torch
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "bishop2006pattern"
 

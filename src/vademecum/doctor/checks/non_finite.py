@@ -22,8 +22,8 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..nonfinite import Origin
-from ..record import Record
+from ..recording.nonfinite import Origin
+from ..recording.record import Record
 
 GROWN = 100.0
 """Times its first values that a loss must have reached before it ended, to say that the run diverged."""

@@ -25,7 +25,7 @@ from torch import Tensor
 from vademecum._torch.graph import Graph, Op
 
 from .._finding import Finding
-from ..record import Scene
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

@@ -21,9 +21,9 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Look, NotCheckedError, Record
-from ..symptoms import layers, opened, ratios, total
+from ..evidence.gate import median
+from ..evidence.symptoms import layers, opened, ratios, total
+from ..recording.record import Look, NotCheckedError, Record
 
 PLATEAU = 500
 """Steps up to which a run that has not ended, nor seen its data twice, may stand on a plateau: it is a note so far."""

@@ -20,9 +20,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..initial import untrained
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..evidence.initial import untrained
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 3
 """Steps that must have been taken before a parameter can be said to be in no optimizer."""

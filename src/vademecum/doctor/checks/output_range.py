@@ -26,9 +26,9 @@ from torch import Tensor
 from vademecum._torch.graph import Op
 
 from .._finding import Finding
-from ..heads import Head
-from ..reading import CLAMPS, RANGES, SAID, scores
-from ..record import Scene
+from ..evidence.reading import CLAMPS, RANGES, SAID, scores
+from ..recording.heads import Head
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

@@ -26,8 +26,8 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
+from ..evidence.gate import outcome
+from ..recording.record import NotCheckedError, Record
 
 HEART = 100
 """Parameters for each training example from which on a network has room to learn them by heart."""

@@ -25,8 +25,8 @@ from collections.abc import Iterator
 import torch
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 LOOKS = 3
 """Looks at which a parameter must have stood still."""

@@ -23,9 +23,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Look, Record
-from ..symptoms import POOR, layers, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import POOR, layers, opened
+from ..recording.record import Look, Record
 
 FAR = 3.0
 """Times the loss of a guess from which on a first loss is absurd; of the targets' size, a first output."""

@@ -21,9 +21,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import median
-from ..record import NotCheckedError, Record
-from ..symptoms import late, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import late, opened
+from ..recording.record import NotCheckedError, Record
 
 HALF = 0.5
 """Of the rank at the start, below which it has fallen."""

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from vademecum._torch.graph import Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, is_sigmoid, near, through, value
-from ..record import Scene
+from ..evidence.reading import CLAMPS, is_sigmoid, near, through, value
+from ..recording.record import Scene
 
 REFERENCE = "goodfellow2016deep"
 

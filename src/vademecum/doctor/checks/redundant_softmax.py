@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from vademecum._torch.graph import Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, axis, is_probabilities, near, through, value
-from ..record import Scene
+from ..evidence.reading import CLAMPS, axis, is_probabilities, near, through, value
+from ..recording.record import Scene
 
 REFERENCE = "bridle1990probabilistic"
 

@@ -22,9 +22,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..figures import Pool
-from ..record import NotCheckedError, Record
-from ..tables import held_out, train_table
+from ..evidence.tables import held_out, train_table
+from ..recording.figures import Pool
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 20
 """Steps in a row with the same content."""

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 import torch
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 OFF = 1e-5
 """Relative difference of a sum over a tensor that the order of additions does not make."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from .._finding import Finding
 from ..failure import translate
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 
 def run_failed(record: Record) -> Iterator[Finding]:

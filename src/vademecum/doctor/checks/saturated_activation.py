@@ -21,9 +21,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Look, Record
-from ..symptoms import POOR, late, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import POOR, late, opened
+from ..recording.record import Look, Record
 
 FLAT, VERY = 0.6, 0.9
 """Of the values in the flat ends: so many tell where nothing was learned; so many also where little was."""

@@ -19,7 +19,7 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 
 def scheduler_before_optimizer(record: Record) -> Iterator[Finding]:

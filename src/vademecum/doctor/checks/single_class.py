@@ -20,8 +20,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import labels, train_table
+from ..evidence.tables import labels, train_table
+from ..recording.record import NotCheckedError, Record
 
 ENOUGH = 64
 """Examples that must have come where the data has not come back yet: of two classes, each at least at a fifth, one

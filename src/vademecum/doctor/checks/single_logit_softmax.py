@@ -20,8 +20,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..reading import axis, near, scores, through
-from ..record import Scene
+from ..evidence.reading import axis, near, scores, through
+from ..recording.record import Scene
 
 REFERENCE = "bridle1990probabilistic"
 

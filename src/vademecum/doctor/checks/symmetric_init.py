@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 
 REFERENCE = "goodfellow2016deep"
 

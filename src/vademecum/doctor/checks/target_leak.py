@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import labels, numbers, train_table
+from ..evidence.tables import labels, numbers, train_table
+from ..recording.record import NotCheckedError, Record
 
 ROWS, SAMPLE = 150, 2000
 """Different rows that it takes, and rows that are looked at."""

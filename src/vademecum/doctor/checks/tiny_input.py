@@ -21,9 +21,9 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..scales import input_scales
+from ..evidence.gate import outcome
+from ..evidence.scales import input_scales
+from ..recording.record import NotCheckedError, Record
 
 SIZE, PEAK = 0.03, 0.15
 """Root mean square and largest value below which inputs are tiny: bytes over 255 have 0.1 and 1 or more."""

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import Evaluation, NotCheckedError, Record
+from ..recording.record import Evaluation, NotCheckedError, Record
 
 TIMES = 2
 """Evaluations of the same rows that make them a validation, and no sampling."""

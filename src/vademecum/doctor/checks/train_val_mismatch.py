@@ -23,8 +23,8 @@ from collections.abc import Iterator
 import torch
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import Table, held_out, train_table
+from ..evidence.tables import Table, held_out, train_table
+from ..recording.record import NotCheckedError, Record
 
 ROWS = 20
 """Rows of a set that it takes."""

@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import Table, evaluated, train_table
+from ..evidence.tables import Table, evaluated, train_table
+from ..recording.record import NotCheckedError, Record
 
 SHARE, ROWS = 0.01, 5
 """Share and number of validation rows in the training data from which it is told."""

@@ -18,8 +18,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..naming import listed
-from ..record import NotCheckedError, Record
+from ..recording.naming import listed
+from ..recording.record import NotCheckedError, Record
 
 STEPS = 2
 """Steps that each of two optimizers must have taken."""

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from torch import Tensor, nn
 
 from .._finding import Finding
-from ..record import Scene
+from ..recording.record import Scene
 
 REFERENCE = "karpathy2019recipe"
 

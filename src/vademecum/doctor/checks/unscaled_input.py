@@ -22,10 +22,10 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..scales import Scales, input_scales
-from ..starts import start
+from ..evidence.gate import outcome
+from ..evidence.scales import Scales, input_scales
+from ..evidence.starts import start
+from ..recording.record import NotCheckedError, Record
 
 LARGE = 5.0
 """Root mean square of the inputs from which the first layer starts several times too large."""

@@ -23,9 +23,9 @@ import math
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..starts import start
+from ..evidence.gate import outcome
+from ..evidence.starts import start
+from ..recording.record import NotCheckedError, Record
 
 DISTANCE = "mse", "l1", "smooth_l1", "huber", "gaussian"
 """Losses of a distance between prediction and target."""

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from ...data.shuffle import adjacent_equal
 from .._finding import Finding
-from ..record import NotCheckedError, Record
-from ..tables import labels, numbers, train_table
+from ..evidence.tables import labels, numbers, train_table
+from ..recording.record import NotCheckedError, Record
 
 WITHIN = 0.6
 """Share of the labels' entropy that must be found within the batches: a fair sample of 8 of 10 classes has 0.8."""

@@ -20,8 +20,8 @@ References:
 from collections.abc import Iterator
 
 from .._finding import Finding
-from ..record import Record
-from ..tables import labels, train_table
+from ..evidence.tables import labels, train_table
+from ..recording.record import Record
 
 TIMES = 3
 """So many times more scores than classes that were seen are remarkable."""

@@ -23,9 +23,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Record
-from ..symptoms import layers, opened
+from ..evidence.gate import median
+from ..evidence.symptoms import layers, opened
+from ..recording.record import Record
 
 SMALL = 1e-4
 """Of the last layer's gradient a weight, that must be missing in the first layer."""

@@ -21,9 +21,9 @@ References:
 from collections.abc import Iterator, Mapping
 
 from .._finding import Finding
-from ..gate import median
-from ..record import Look, Record
-from ..symptoms import POOR, opened, taught, total
+from ..evidence.gate import median
+from ..evidence.symptoms import POOR, opened, taught, total
+from ..recording.record import Look, Record
 
 STRONGER = 2.0
 """Times the gradient of the data that the pull of the decay must have."""

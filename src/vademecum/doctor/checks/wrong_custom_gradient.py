@@ -28,7 +28,7 @@ from torch import Tensor
 from vademecum._torch.streams import same_streams
 
 from .._finding import Finding
-from ..record import NotCheckedError, Scene
+from ..recording.record import NotCheckedError, Scene
 
 LOOKS = 3
 """Scenes at which it is looked, after a first that only notes what to listen to."""

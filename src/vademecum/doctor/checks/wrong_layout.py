@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from .._finding import Finding
-from ..record import Record
+from ..recording.record import Record
 
 REFERENCE = "dumoulin2016guide"
 

@@ -26,8 +26,8 @@ from torch import Tensor
 from vademecum._torch.graph import MOVES, Graph, Op
 
 from .._finding import Finding
-from ..reading import CLAMPS, axis, near, scores, through, weight
-from ..record import Scene
+from ..evidence.reading import CLAMPS, axis, near, scores, through, weight
+from ..recording.record import Scene
 
 REFERENCE = "bridle1990probabilistic"
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..recorder import Recorder
+from ..recording.recorder import Recorder
 from . import modes, ops, steps
 
 Intervention = Callable[..., AbstractContextManager[None]]

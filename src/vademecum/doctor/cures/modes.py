@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from ..recorder import Recorder
+from ..recording.recorder import Recorder
 
 Door = Callable[[nn.Module, tuple[Any, ...]], Any]
 

@@ -11,8 +11,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..recorder import Recorder
-from ..sites import caller
+from ..recording.recorder import Recorder
+from ..recording.sites import caller
 from .modes import Running
 
 Replacement = Callable[..., Any]

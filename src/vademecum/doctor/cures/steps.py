@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from ..recorder import Recorder
+from ..recording.recorder import Recorder
 
 StepHook = Callable[[Optimizer], None]
 

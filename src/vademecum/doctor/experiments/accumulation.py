@@ -12,7 +12,7 @@ from torch import Tensor
 from ..._torch.copies import plain
 from .._finding import Case, Finding
 from .._probe import copied, some
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "accumulation", "goyal2017accurate"
 

@@ -16,7 +16,7 @@ from ..._torch.graph import Graph
 from ..._torch.streams import same_streams
 from .._finding import Case, Finding
 from .._probe import copied, first
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "gradient-check", "rumelhart1986learning"
 

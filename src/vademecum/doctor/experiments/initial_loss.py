@@ -12,7 +12,7 @@ from torch import Tensor
 from ...losses.softmax_cross_entropy import expected_initial_loss
 from .._finding import Case, Finding
 from .._probe import copied, labels
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "initial-loss", "karpathy2019recipe"
 

@@ -13,7 +13,7 @@ import torch
 from ..._torch.copies import plain
 from .._finding import Case, Finding
 from .._probe import copied, first
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "input-baseline", "karpathy2019recipe"
 

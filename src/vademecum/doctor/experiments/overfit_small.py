@@ -14,7 +14,7 @@ from ..._torch.copies import plain
 from ...train.overfit_subset import RATES, OverfitSubset, overfit_subset
 from .._finding import Case, Finding
 from .._probe import copied, first, some
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "overfit-small", "karpathy2019recipe"
 

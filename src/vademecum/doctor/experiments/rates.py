@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from ...train.learning_rate_range import RangeTest, learning_rate_range
 from .._finding import Case, Finding
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "rates", "smith2017cyclical"
 

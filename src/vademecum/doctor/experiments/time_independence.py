@@ -10,7 +10,7 @@ from torch import Tensor
 from ..._torch.streams import same_streams
 from .._finding import Case, Finding
 from .._probe import copied, outputs
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "time-independence", "vaswani2017attention"
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..._torch.copies import plain
 from .._finding import Case, Finding
 from .._probe import copied, outputs
-from ..record import NotCheckedError
+from ..recording.record import NotCheckedError
 
 RULE, REFERENCE = "train-eval", "ioffe2015batch"
 

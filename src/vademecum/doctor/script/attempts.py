@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import torch
 
+from ..evidence.gate import outcome
 from ..examine import asleep
 from ..experiments.accumulation import RULE as ACCUMULATES
-from ..gate import outcome
-from ..record import NotCheckedError, Record
-from ..recorder import Recorder
-from ..tape import Tape
+from ..recording.record import NotCheckedError, Record
+from ..recording.recorder import Recorder
+from ..replaying.tape import Tape
 from ..trials import EXPERIMENTS, Trials, trials
 
 CLASSES = frozenset({"cross_entropy", "nll", "soft_cross_entropy"})

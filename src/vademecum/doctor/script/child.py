@@ -23,17 +23,17 @@ import torch
 from .. import checks
 from .._finding import every
 from .._report import Report
-from ..attach import attached_to_all
 from ..cures import Cure, changed
 from ..data_report import data_report
+from ..evidence.gate import outcome
 from ..examine import asleep, examine, speaking
 from ..formats import as_json
-from ..gate import outcome
 from ..history import history, spans
-from ..record import Site
-from ..recorder import Recorder
-from ..schedule import Schedule
-from ..tape import Tape
+from ..recording.attach import attached_to_all
+from ..recording.record import Site
+from ..recording.recorder import Recorder
+from ..recording.schedule import Schedule
+from ..replaying.tape import Tape
 from ..trials import SECONDS, joined
 from .attempts import attempted
 from .ending import ending_of, hanging

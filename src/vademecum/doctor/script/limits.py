@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from ..figures import Seen
-from ..recorder import Recorder
+from ..recording.figures import Seen
+from ..recording.recorder import Recorder
 
 STEPS, MOST = 200, 1000
 """Optimizer steps that are watched; where they are no two epochs, up to two, but so many at most."""
@@ -106,7 +106,7 @@ class Epoch:
     """Finds the number of batches of an epoch: the first batch of the next one has examples that are known.
 
     Example:
-        >>> from vademecum.doctor.figures import Batch
+        >>> from vademecum.doctor.recording.figures import Batch
         >>> seen, epoch = Seen(), Epoch()
         >>> for rows in ([1.0, 2.0], [3.0, 4.0], [2.0, 3.0]):
         ...     seen.batches.append(Batch(0, torch.empty(2, 0), None, torch.tensor(rows), (2, 0)))

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from vademecum._torch.graph import MOVES, Graph, Op
 
-from .record import Scene
-from .sketches import WEIGHTED
+from ..recording.record import Scene
+from ..recording.sketches import WEIGHTED
 
 SCALED = frozenset({"Mul", "Div"})
 """Operations whose second argument may be a constant."""

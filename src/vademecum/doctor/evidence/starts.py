@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from ..losses.softmax_cross_entropy import expected_initial_loss
+from ...losses.softmax_cross_entropy import expected_initial_loss
+from ..recording.record import Record
 from .gate import guess
-from .record import Record
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .figures import strided
+from ..recording.figures import strided
 
 VALUES = 1024
 """Values of a tensor that go into its number."""

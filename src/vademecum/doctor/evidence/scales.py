@@ -5,7 +5,7 @@ from statistics import median
 
 import torch
 
-from .record import NotCheckedError, Record
+from ..recording.record import NotCheckedError, Record
 from .tables import train_table
 
 

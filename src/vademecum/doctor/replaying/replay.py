@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vademecum._torch.trace import tensors
 
-from .naming import attributes
+from ..recording.naming import attributes
 
 SHAPES = frozenset({"view", "reshape", "expand", "view_as", "unflatten"})
 """Functions whose first number may be that of the examples, or so many times it."""

@@ -14,9 +14,9 @@ from vademecum._torch.copies import plain
 from vademecum._torch.graph import Graph
 from vademecum._torch.streams import same_streams
 
-from .record import NotCheckedError
+from ..recording.record import NotCheckedError
+from ..recording.sketches import main_input, scale
 from .replay import Entry, Loss, Program, Ref, Replay
-from .sketches import main_input, scale
 
 CLOSE = 1e-5
 """Relative difference up to which a replayed loss is the loss."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .record import Look, Pass, Record
+from ..recording.record import Look, Pass, Record
 
 SHORT = 10
 """Steps below which a strand is left out, where there is a longer one."""

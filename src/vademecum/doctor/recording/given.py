@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from vademecum._torch.copies import bare_copy
 from vademecum._torch.trace import tensors
 
+from ..script.plain_loop import loss_of
 from . import sketches
 from .figures import Seen
 from .loaders import batches, inputs_and_target
 from .record import Call, Record, Site
 from .recorder import Recorder
-from .script.plain_loop import loss_of
 
 BATCHES = 16
 """Batches of a validation loader by which a loss is measured; always the first ones."""

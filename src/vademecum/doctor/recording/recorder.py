@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from vademecum._torch.graph import Graph
 from vademecum._torch.trace import tensors
 
+from .._finding import Finding
 from . import around, census, nonfinite, reruns, sketches, strides
-from ._finding import Finding
 from .closer import closer
 from .figures import SAMPLE, Seen, strided
 from .glance import glance

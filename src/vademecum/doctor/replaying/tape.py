@@ -28,13 +28,13 @@ from torch.overrides import TorchFunctionMode
 from vademecum._torch.copies import bare_copy
 from vademecum._torch.trace import tensors
 
-from ._finding import Case, Origin
-from .attach import keywords
-from .examine import asleep
-from .naming import version
+from .._finding import Case, Origin
+from ..examine import asleep
+from ..recording.attach import keywords
+from ..recording.naming import version
+from ..recording.record import NotCheckedError
+from ..recording.recorder import Recorder
 from .played import LOOKS_AT, Step, Taken, replayable
-from .record import NotCheckedError
-from .recorder import Recorder
 from .replay import Entry, Ref, Streams, found
 
 ENTRIES = 5000

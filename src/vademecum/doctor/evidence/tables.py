@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .figures import Batch, Seen
-from .record import NotCheckedError, Record
+from ..recording.figures import Batch, Seen
+from ..recording.record import NotCheckedError, Record
 
 SETTLED = 0.3
 """Of the batches, the last ones: where none of them brings a new row, all rows were seen."""

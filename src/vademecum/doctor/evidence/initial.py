@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .figures import strided
+from ..recording.figures import strided
 
 LEAST = 64
 """Values below which a law cannot be told."""

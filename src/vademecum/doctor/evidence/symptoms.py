@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import nn
 
+from ..recording.record import Look, NotCheckedError, Record
 from .gate import Gate, judged, median, outcome
-from .record import Look, NotCheckedError, Record
 
 POOR = 0.5
 """Of the guess's loss: a run that has more of it left at its end has learned little."""

@@ -49,7 +49,7 @@ def fit(heads: Sequence[Head], output: Tensor | None, target: Tensor | None) -> 
 
     Example:
         >>> from vademecum._torch.graph import Graph
-        >>> from vademecum.doctor.heads import heads
+        >>> from vademecum.doctor.recording.heads import heads
         >>> score = torch.tensor([[0.0, 0.0], [0.0, 0.0]], requires_grad=True)
         >>> seen = fit(heads(Graph(F.cross_entropy(score, torch.tensor([0, 1])))), score, None)
         >>> f"{seen.error:.3f} {seen.constant:.3f} {seen.gain:.3f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .record import Look, Record
+from ..recording.record import Look, Record
 from .strands import Strand, looks, strands, together
 
 ENOUGH, SHORTEST, LONGEST = 200, 60, 400

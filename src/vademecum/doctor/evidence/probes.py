@@ -14,9 +14,9 @@ from vademecum._torch.copies import bare_copy
 from vademecum._torch.streams import same_streams
 from vademecum._torch.trace import tensors
 
-from .record import Kept, NotCheckedError, Record
-from .reruns import copied
-from .sketches import incommensurable, main_input
+from ..recording.record import Kept, NotCheckedError, Record
+from ..recording.reruns import copied
+from ..recording.sketches import incommensurable, main_input
 
 CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 5e-3}
 """Of the outputs' size: what sums in another order may change."""

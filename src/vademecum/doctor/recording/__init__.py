@@ -1,0 +1,1 @@
+"""How a run is seen: hooks and events become a record, and nothing of the run changes."""
