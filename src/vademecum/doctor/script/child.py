@@ -55,6 +55,11 @@ QUIET = {
 """No window opens, no trial run stands among a user's experiments, nothing is compiled."""
 
 
+def warm() -> None:
+    """Load once what the first optimizer of each process would load: most of the time of a short run."""
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
 def main(folder: Path) -> NoReturn:
     """Run what a folder's ``job.json`` says, write ``result.json`` there, and end the process.
 

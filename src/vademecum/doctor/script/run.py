@@ -19,7 +19,7 @@ from vademecum._core.errors import InputError
 from .._report import Report
 from ..cures import Cure
 from ..formats import from_json
-from .child import main
+from .child import main, warm
 from .ending import from_dump
 from .journal import put_back
 from .outcome import Ending, Outcome
@@ -30,6 +30,9 @@ KEPT = 64_000
 
 GRACE = 5.0
 """Seconds after its time in which a script must come to its next event."""
+
+STARTING = 60.0
+"""Seconds in which a new process must have loaded what it needs, before the script's own time begins."""
 
 ROOT = str(Path(__file__).resolve().parents[3])
 
@@ -124,20 +127,26 @@ def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool
 
 
 def _wait(process: "_Process", folder: Path, seconds: float, begun: float, progress: Progress | None) -> str:
-    """Wait for the end; says "hung" where it had to be killed."""
-    last = seconds + 2 * GRACE
+    """Wait for the end; says "hung" where it had to be killed.
+
+    The script's time begins when its process has loaded all that it needs, however long that takes.
+    """
+    lasts, started = seconds + 2 * GRACE, False
+    end = begun + STARTING + lasts
     while process.running():
         try:
             time.sleep(0.05)
-            passed = time.monotonic() - begun
+            now = time.monotonic()
+            if not started and (folder / "progress").exists():
+                started, begun, end = True, now, min(end, now + lasts)
             if progress is not None:
-                progress(_steps(folder), passed)
-            if passed > last:
+                progress(_steps(folder), now - begun)
+            if now > end:
                 process.kill()
                 return "hung"
         except KeyboardInterrupt:  # the script is asked for what it knows
             process.interrupt()
-            last = min(last, time.monotonic() - begun + GRACE)
+            end = min(end, time.monotonic() + GRACE)
     return ""
 
 
@@ -216,7 +225,7 @@ class _Process:
             )  # fmt: skip
             self.id = self._popen.pid
         else:
-            _warm()
+            warm()
             sys.stdout.flush()
             sys.stderr.flush()
             self.id = os.fork()
@@ -270,13 +279,6 @@ class _Process:
         """The last of what was printed; a line that was written over counts as it was last."""
         lines = self._kept.decode(errors="replace").split("\n")
         return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-
-
-def _warm() -> None:
-    """Load once what the first optimizer of each process would load: most of the time of a short run."""
-    import torch
-
-    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
 def _become(folder: Path, writing: int) -> None:
