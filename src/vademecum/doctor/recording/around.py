@@ -1,6 +1,7 @@
 """Look around in memory for the data that a batch was taken from."""
 
 import gc
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -33,7 +34,8 @@ def pool(record: Record) -> Pool:
         return Pool()
     batch, made = record.train.batches[0], record.train.made
     largest, loader, scalers = batch.x, 0, []
-    for thing in gc.get_objects():
+    wanted = {Tensor, DataLoader, *_scalers()}
+    for thing in [each for each in gc.get_objects() if type(each) in wanted]:
         kind = type(thing)
         if kind is DataLoader and thing.batch_size == len(batch.x):
             with suppress(TypeError):  # a stream has no length
@@ -42,13 +44,19 @@ def pool(record: Record) -> Pool:
             ours = made is not None and thing is made[1].x
             if not ours and len(thing.shape) and len(thing) > len(largest) and _holds(thing, batch):
                 largest = columns(thing)
-        elif str(kind.__module__).startswith("sklearn.preprocessing"):
+        elif kind is not DataLoader:
             scalers += _fitted(thing)
     if largest is batch.x or not largest.is_floating_point():
         return Pool(0 if largest is batch.x else len(largest), loader, tuple(scalers))
     std, mean = torch.std_mean(largest.double(), 0, correction=0)
     low, high = largest.aminmax(dim=0)
     return Pool(len(largest), loader, tuple(scalers), mean, std, low.double(), high.double())
+
+
+def _scalers() -> set[type]:
+    """The preprocessing classes of scikit-learn, where the run has loaded them."""
+    loaded = vars(sys.modules.get("sklearn.preprocessing", object))
+    return {kind for kind in loaded.values() if isinstance(kind, type)}
 
 
 def _holds(thing: Tensor, batch: Batch) -> bool:
