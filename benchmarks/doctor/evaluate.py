@@ -25,6 +25,9 @@ from bank._program import Fault, Variant, faults, healthy, source  # noqa: E402
 NOTES = {"bias-before-norm", "decay-on-norm", "mse-on-classes"}
 """Causes that are no alarms: a note is what is wanted."""
 
+MOST = 3
+"""Cures of a finding that are tried, until one changes the score."""
+
 SCORE = re.compile(r"^score (\S+)", re.MULTILINE)
 
 
@@ -74,20 +77,27 @@ def _told(finding: Any) -> dict[str, Any]:
 def _cured(script: Path, report: Any, job: dict[str, Any]) -> dict[str, Any]:
     """The score of the whole program as it is and with the first finding's cure, where a rerun can make it."""
     from vademecum.doctor.cures.table import cures
-    from vademecum.doctor.script import run_script
 
     loud = [finding for finding in report.findings if finding.severity in {"warning", "error"}]
     changes = cures(loud[0]) if loud else ()
     if not changes:
         return {"cure": ""}
     proof = loud[0].proof
-    cure = next((each for each in changes if proof is not None and each.says == proof.did), changes[0])
-    scores = []
-    for made in ((), (cure,)):
-        outcome = run_script(script, steps=100_000, seconds=60, cures=made)
-        found = SCORE.findall(outcome.output)
-        scores.append(float(found[-1]) if found else math.nan)
-    return {"cure": cure.says, "scores": scores}
+    ordered = sorted(changes, key=lambda each: proof is None or each.says != proof.did)
+    before = _score(script, ())
+    for cure in ordered[:MOST]:  # the first that can be made and changes anything
+        after = _score(script, (cure,))
+        if not math.isnan(after) and after != before:
+            break
+    return {"cure": cure.says, "scores": [before, after]}
+
+
+def _score(script: Path, cures: tuple[Any, ...]) -> float:
+    """What a whole run of a program prints at its end."""
+    from vademecum.doctor.script import run_script
+
+    found = SCORE.findall(run_script(script, steps=100_000, seconds=60, cures=cures).output)
+    return float(found[-1]) if found else math.nan
 
 
 def jobs(half: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Causes by intervention: rerun with one thing changed, and see what lets the run learn."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ._finding import Finding, Proof
@@ -19,6 +19,9 @@ SOME = 0.02
 NEAR = 0.3
 """Of the best cure's skill: what falls short of it by more is no cure, but makes the best of a fault."""
 
+FAILED = frozenset({"not-finite", "diverging", "constant", "worse-than-guess"})
+"""Outcomes that no cure can have."""
+
 LEVEL = 0.9
 """Of the interval of a proof."""
 
@@ -28,7 +31,8 @@ class Figures:
     """What a rerun came to.
 
     Attributes:
-        outcome: kind of the outcome gate, "" where the run learned, "early" where it was too short to tell.
+        outcome: kind of the outcome gate, "" where the run learned, "early" where it was too short to tell,
+            "worse-than-guess" where it improves, from so far off that a constant guess is still better.
         skill: part of a constant guess's loss that is gone at the end of the training seen, 1 at most; minus the loss
             where no guess is known; -inf where it is not finite.
         held_out: what was seen without gradients at the end: accuracy, or minus the loss; nan where nothing was.
@@ -55,7 +59,9 @@ def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3) -> Report:
 
     A finding whose cure lets the run learn is proven: it is an error, with the proof beside it. A symptom whose cure
     does nothing, while another's helps, is folded beneath that. Where nothing that was found helps, the cures of other
-    causes are tried, and one that helps is a finding.
+    causes are tried, and one that helps is a finding; where none does, it is doubted that inputs and targets belong
+    together. It is no finding above a symptom whose own cure could not be tried. No search is made where a backward
+    pass of the user's own stands between loss and weights: that the loss does not fall may be meant.
 
     Args:
         report: of the run as it is.
@@ -72,15 +78,22 @@ def diagnose(report: Report, rerun: Rerun, *, seeds: int = 3) -> Report:
     tried = _try(_of(loud), rerun)
     proven = _best(tried, base)
     stuck = base.outcome in {"not-learning", "constant", "diverging", "not-finite"}
-    if not proven and stuck and not any(f.severity == "error" for f in loud):
+    meant = bool(report.history.get("own_backward"))
+    if not proven and stuck and not meant and not any(f.severity == "error" for f in loud):
         asked = [change for _, change, _ in tried]
         others = [(f, c) for f, c in _of(_suspects(loud)) if c not in asked]
-        proven = _best(_try(others, rerun), base)[:1]
+        more = _try(others, rerun)
+        proven = _best([each for each in more if not _worse(base, each[2])], base)[:1]
+        tried += more
+        if not loud and not proven and base.outcome == "not-learning":
+            report = _by_elimination(report, tried)
     proofs: dict[str, tuple[Finding, Cure, Proof | None]] = {}
     for finding, change in proven:
         if finding.rule not in proofs:
             proofs[finding.rule] = (finding, change, _proof(change, rerun, seeds))
-    return _with_proofs(report, proofs)
+    tested = {f.rule for f, _, after in tried if after not in {None, base} and after.outcome != "not-finite"}
+    untested = {f.rule for f in loud if cures(f)} - tested
+    return _with_proofs(report, proofs, untested)
 
 
 def _of(findings: Iterable[Finding]) -> list[tuple[Finding, Cure]]:
@@ -98,7 +111,15 @@ def _best(tried: Sequence[Trial], base: Figures) -> list[tuple[Finding, Cure]]:
     """The changes that help, without those that help far less than the best."""
     helped = [(finding, change, f) for finding, change, f in tried if f is not None and helps(base, f)]
     best = max((f.skill for _, _, f in helped), default=0.0)
+    order = list(dict.fromkeys(finding.rule for finding, _, _ in helped))
+    # of the changes of one rule, those that also help on held-out data go first
+    helped.sort(key=lambda each: (order.index(each[0].rule), _worse(base, each[2])))
     return [(finding, change) for finding, change, f in helped if f.skill >= best - NEAR * abs(best)]
+
+
+def _worse(before: Figures, after: Figures | None) -> bool:
+    """Whether a run is no better on held-out data, where that is known: no cure then, of what nothing else tells."""
+    return after is not None and before.measure == after.measure != "" and after.held_out <= before.held_out
 
 
 def helps(before: Figures, after: Figures) -> bool:
@@ -115,7 +136,7 @@ def helps(before: Figures, after: Figures) -> bool:
         >>> helps(Figures("not-learning", 0.02), Figures("", 0.6)), helps(Figures("", 0.90), Figures("", 0.93))
         (True, False)
     """
-    if not math.isfinite(after.skill) or after.outcome in {"not-finite", "diverging", "constant"}:
+    if not math.isfinite(after.skill) or after.outcome in FAILED:
         return False
     if not math.isfinite(before.skill):
         return after.outcome == ""
@@ -179,23 +200,38 @@ def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[flo
     return mean - half, mean + half
 
 
-def _with_proofs(report: Report, proofs: dict[str, tuple[Finding, Cure, Proof | None]]) -> Report:
-    """Put the proofs to their findings, proven ones first, and symptoms that are not proven beneath."""
+def _by_elimination(report: Report, tried: Sequence[Trial]) -> Report:
+    """Where no change of the training lets it learn, the question about its data is no note any more."""
+    if any(figures is None for *_, figures in tried):  # there was no time to try all
+        return report
+    more = f" Of {len(tried)} changes of the training that were tried, none lets it learn."
+    findings = [
+        replace(f, severity="warning", message=f.message + more, evidence={**f.evidence, "tried": len(tried)})
+        if f.rule == "labels-mismatched" else f
+        for f in report.findings
+    ]  # fmt: skip
+    return replace(report, findings=tuple(sorted(findings, key=lambda f: RANK[f.severity])))
+
+
+def _with_proofs(
+    report: Report, proofs: dict[str, tuple[Finding, Cure, Proof | None]], untested: Collection[str]
+) -> Report:
+    """Put the proofs to their findings, proven ones first, and symptoms whose cures did not help beneath."""
     if not proofs:
         return report
     told, under = [], []
     for finding in report.findings:
         if finding.rule in proofs:
             told.append(replace(finding, severity="error", proof=proofs[finding.rule][2]))
-        elif finding.symptom and finding.severity == "warning":
+        elif finding.symptom and finding.severity == "warning" and finding.rule not in untested:
             under.append(finding)
         else:
             told.append(finding)
-    known = {finding.rule for finding in report.findings}
-    for rule, (finding, change, proof) in proofs.items():
-        if rule not in known:
-            told.append(_by_intervention(finding, change, proof))
-    told.sort(key=lambda f: (RANK[f.severity], f.proof is None))
+    searched = proofs.keys() - {finding.rule for finding in report.findings}
+    for rule in searched:
+        found = _by_intervention(*proofs[rule])
+        told.append(replace(found, severity="warning") if untested else found)
+    told.sort(key=lambda f: (RANK[f.severity], f.rule in searched if untested else f.proof is None))
     told[0] = replace(told[0], folded=(*told[0].folded, *under))
     return replace(report, findings=tuple(told))
 

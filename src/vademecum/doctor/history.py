@@ -21,7 +21,8 @@ def history(record: Record) -> dict[str, Any]:
     Returns:
         "losses" and "rates": [step, value]; "evaluations": [step, loss, accuracy]; "update_ratio": rows of log10 of
         the update over the weight, a row a weight, a column a look, None where nothing was seen; "units": rows of the
-        share of dead or saturated units, a row a nonlinearity; both with their "steps".
+        share of dead or saturated units, a row a nonlinearity; both with their "steps"; "own_backward": whether the
+        backward pass of a part of the graph was written by the user.
     """
     looks = _thinned(record.looks, COLUMNS)
     return {
@@ -32,6 +33,7 @@ def history(record: Record) -> dict[str, Any]:
         ],
         "update_ratio": _map(looks, _ratios(record, looks)),
         "units": _map(looks, _units(looks)),
+        "own_backward": record.own_backward,
     }
 
 

@@ -38,6 +38,9 @@ SHARE, ROWS = 0.01, 5
 OWN = 0.98
 """Share from which a set is the training data itself, evaluated for its own figure."""
 
+PART = 0.6
+"""Part of the training rows up to which what is evaluated looks like a held-out part, not like the training data."""
+
 MOSTLY = 0.9
 """Part of a batch in training from which on it is one of training rows: where rows are drawn, some never came."""
 
@@ -55,7 +58,8 @@ def train_val_overlap(record: Record) -> Iterator[Finding]:
         record: of the run so far.
 
     Yields:
-        "error" where a part of the validation rows is training rows; "note" where all are.
+        "error" where some of the validation rows are training rows; "warning" where all are, and are a part that was
+        put aside; "note" where the training data itself is evaluated.
 
     Raises:
         NotCheckedError: nothing was evaluated, or not all data could be kept.
@@ -86,9 +90,11 @@ def train_val_overlap(record: Record) -> Iterator[Finding]:
             )  # fmt: skip
             break
     if not told and sets and all(shared >= OWN * count for count, shared in sets) and by_chance < 0.5:
+        rows, known = len(valid.key.unique()), len(train.key.unique())
+        part = len(sets) == 1 and rows < PART * known  # put aside as a held-out part is
         yield Finding(
-            "train-val-overlap", "note",
-            f"All {sum(count for count, _ in sets)} rows that the model was evaluated on are training rows: the "
+            "train-val-overlap", "warning" if part else "note",
+            f"All {rows} rows that the model was evaluated on stand among the {known} that it is trained on: the "
             "figure says how well they are known, not how well new ones are.",
             cure="Keep some rows out of the training, and evaluate on them.",
             evidence={"share": 1.0}, reference="hastie2009elements", file=site.file, line=site.line, step=0,

@@ -25,6 +25,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     "identity": ops.identity, "last_dim": ops.last_dim, "same_shape": ops.same_shape, "shuffle": ops.shuffle,
     "causal": ops.causal, "guarded": ops.guarded, "leaky": ops.leaky, "rectified": ops.rectified,
     "class_weights": ops.class_weights, "standardize_targets": ops.standardize_targets,
+    "with_grad": modes.with_grad, "probabilities": ops.probabilities, "out_of_place": ops.out_of_place,
     "log_softmax": ops.log_softmax, "with_logits": ops.with_logits,
 }  # fmt: skip
 

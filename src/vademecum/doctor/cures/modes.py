@@ -10,6 +10,12 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from ..recording.recorder import Recorder
 
+DROPOUTS = frozenset({
+    torch.dropout, nn.functional.dropout, nn.functional.dropout1d, nn.functional.dropout2d,
+    nn.functional.dropout3d, nn.functional.alpha_dropout, nn.functional.feature_alpha_dropout,
+    torch.alpha_dropout, torch.feature_dropout,
+})  # fmt: skip
+
 Door = Callable[[nn.Module, tuple[Any, ...]], Any]
 
 
@@ -35,6 +41,27 @@ def before_forward(recorder: Recorder, call: Door) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def after_forward(recorder: Recorder, call: Callable[[nn.Module, Any], Any]) -> Iterator[None]:
+    """Call a function after each call of a whole model; what it returns takes the place of the output."""
+    inside: list[nn.Module] = []
+
+    def begins(module: nn.Module, args: tuple[Any, ...]) -> None:
+        if not recorder.busy and next(module.parameters(), None) is not None:
+            inside.append(module)
+
+    def ends(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        if recorder.busy or not inside or inside[-1] is not module:
+            return None
+        inside.pop()
+        return None if inside else call(module, output)
+
+    with ExitStack() as stack:
+        stack.callback(register_module_forward_pre_hook(begins).remove)
+        stack.callback(register_module_forward_hook(ends, always_call=True).remove)
+        yield
+
+
 class Running:
     """Mean and standard deviation of the columns, channels or features that have passed."""
 
@@ -53,14 +80,29 @@ class Running:
         self.square = square if self.square is None else self.square + share * (square - self.square)
         self.count = count
 
+    def fits(self, columns: int) -> bool:
+        """Whether so many columns have been seen."""
+        return self.mean is not None and self.mean.numel() == columns
+
     def standardized(self, x: Tensor) -> Tensor:
         """Shift and scale a batch; a column that is constant is shifted only."""
-        if self.mean is None or self.square is None:
-            return x
-        std = (self.square - self.mean.square()).clamp_min(0).sqrt()
+        mean, std = self._figures(x)
+        return ((x - mean) / std).to(x.dtype)
+
+    def restored(self, x: Tensor) -> Tensor:
+        """Undo `standardized`."""
+        mean, std = self._figures(x)
+        return (x * std + mean).to(x.dtype)
+
+    def _figures(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation in a shape that goes with a batch's."""
+        mean, square = self.mean, self.square
+        if mean is None or square is None:
+            return torch.zeros(()), torch.ones(())
+        std = (square - mean.square()).clamp_min(0).sqrt()
         std = torch.where(std > 1e-3 * std.max().clamp_min(1e-12), std, torch.ones_like(std))
         shape = [1, -1] + [1] * (x.ndim - 2) if x.ndim >= 4 else [1] * (x.ndim - 1) + [-1]
-        return ((x - self.mean.reshape(shape)) / std.reshape(shape)).to(x.dtype)
+        return mean.reshape(shape), std.reshape(shape)
 
 
 def _columns(x: Tensor) -> Tensor:
@@ -129,12 +171,44 @@ def train_mode(recorder: Recorder) -> Iterator[None]:
 @contextmanager
 def eval_mode(recorder: Recorder) -> Iterator[None]:
     """Put the models into evaluation mode whenever no gradients are recorded, and back for training."""
+    from .ops import replaced
 
     def door(module: nn.Module, args: tuple[Any, ...]) -> None:
         module.train(torch.is_grad_enabled())
 
-    with before_forward(recorder, door):
+    def dropout(own: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:  # of a function or a module made anew
+        return own(x, *args, **kwargs) if torch.is_grad_enabled() else x
+
+    with before_forward(recorder, door), replaced(dict.fromkeys(DROPOUTS, dropout)):
         yield
+
+
+@contextmanager
+def with_grad(recorder: Recorder) -> Iterator[None]:
+    """Record gradients all through a model's pass that begins with gradients, whatever its code says."""
+    own, inside = torch.no_grad.__enter__, list[nn.Module]()
+
+    def enter(self: torch.no_grad) -> None:
+        own(self)
+        if inside and not recorder.busy:
+            torch.set_grad_enabled(True)
+
+    def begins(module: nn.Module, args: tuple[Any, ...]) -> None:
+        if not recorder.busy and torch.is_grad_enabled():
+            inside.append(module)
+
+    def ends(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if not recorder.busy and inside and inside[-1] is module:
+            inside.pop()
+
+    torch.no_grad.__enter__ = enter  # type: ignore[method-assign]
+    try:
+        with ExitStack() as stack:
+            stack.callback(register_module_forward_pre_hook(begins).remove)
+            stack.callback(register_module_forward_hook(ends, always_call=True).remove)
+            yield
+    finally:
+        torch.no_grad.__enter__ = own  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -164,12 +238,7 @@ def no_dropout(recorder: Recorder) -> Iterator[None]:
             if isinstance(part, nn.RNNBase):
                 part.dropout = 0.0
 
-    dropouts = {
-        torch.dropout, nn.functional.dropout, nn.functional.dropout1d, nn.functional.dropout2d,
-        nn.functional.dropout3d, nn.functional.alpha_dropout, nn.functional.feature_alpha_dropout,
-        torch.alpha_dropout, torch.feature_dropout,
-    }  # fmt: skip
-    with before_forward(recorder, door), replaced({one: lambda own, x, *a, **k: x for one in dropouts}):
+    with before_forward(recorder, door), replaced({one: lambda own, x, *a, **k: x for one in DROPOUTS}):
         yield
 
 

@@ -1,5 +1,8 @@
 """Interventions at single operations: by function, and by the line of the user's code that calls them."""
 
+import linecache
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -11,9 +14,11 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, IterableDataset
 
+from vademecum._torch.graph import is_installed
+
 from ..recording.recorder import Recorder
 from ..recording.sites import caller
-from .modes import Running
+from .modes import Running, after_forward
 
 Replacement = Callable[..., Any]
 
@@ -33,7 +38,12 @@ REGRESSIONS = frozenset({
 
 DIFFERENCES = frozenset({
     torch.sub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__, torch.subtract, Tensor.subtract,
+    torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.multiply, Tensor.multiply,
 }) | REGRESSIONS  # fmt: skip
+
+
+ASSIGNED = re.compile(r"\s*\w+\s*[-+*/]=")
+"""A line that changes what a name stands for."""
 
 
 class _Replacing(TorchFunctionMode):
@@ -63,12 +73,27 @@ def _at(file: str, line: int) -> bool:
     return not line or (site.line == line and site.file == file)
 
 
+def _module() -> int:
+    """The id of the module of torch's own, such as a `torch.nn.Sigmoid`, whose forward pass is running, else 0."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "forward":
+        if not is_installed(frame.f_code.co_filename):
+            return 0
+        frame = frame.f_back
+    return 0 if frame is None or not is_installed(frame.f_code.co_filename) else id(frame.f_locals["self"])
+
+
 @contextmanager
 def identity(recorder: Recorder, *, family: str, file: str = "", line: int = 0) -> Iterator[None]:
-    """Leave out an operation."""
+    """Leave out an operation; where a module makes it, that module's is left out wherever it is called."""
+    modules: set[int] = set()
 
     def leave_out(own: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return x if not recorder.busy and _at(file, line) else own(x, *args, **kwargs)
+        module = _module()
+        if recorder.busy or not (_at(file, line) or module in modules):
+            return own(x, *args, **kwargs)
+        modules.update({module} - {0})
+        return x
 
     with replaced(dict.fromkeys(FAMILIES[family], leave_out)):
         yield
@@ -81,15 +106,16 @@ def last_dim(recorder: Recorder, *, file: str = "", line: int = 0) -> Iterator[N
     def over_classes(own: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         if recorder.busy or not _at(file, line):
             return own(x, *args, **kwargs)
-        kwargs.pop("dim", None)
-        return own(x, dim=1 if x.ndim in {2, 4} else -1, **kwargs)
+        given = kwargs.pop("dim", args[0] if args else None)
+        classes = x.ndim == 2 or (x.ndim == 4 and given in {0, 3, -1, -4})  # else the scores of an attention
+        return own(x, dim=1 if classes else -1, **kwargs)
 
     with replaced({own: over_classes for family in ("softmax", "log_softmax") for own in FAMILIES[family]}):
         yield
 
 
 @contextmanager
-def same_shape(recorder: Recorder) -> Iterator[None]:
+def same_shape(recorder: Recorder, *, file: str = "", line: int = 0) -> Iterator[None]:
     """Give prediction and target one shape where they would be broadcast to a matrix."""
 
     def fitted(own: Any, a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +124,7 @@ def same_shape(recorder: Recorder) -> Iterator[None]:
             and isinstance(b, Tensor)
             and a.shape != b.shape
             and a.numel() == b.numel() > 1
+            and _at(file, line)
         ):
             if b.requires_grad and not a.requires_grad:
                 a = a.reshape(b.shape)
@@ -135,23 +162,36 @@ def causal(recorder: Recorder) -> Iterator[None]:
     def attention(
         own: Any, q: Tensor, k: Tensor, v: Tensor, attn_mask: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
-        if attn_mask is None and not args and q.shape[-2] == k.shape[-2]:
-            kwargs["is_causal"] = True
-        return own(q, k, v, attn_mask, *args, **kwargs)
+        if args or kwargs.get("is_causal") or q.shape[-2] != k.shape[-2]:
+            return own(q, k, v, attn_mask, *args, **kwargs)
+        return own(q, k, v, _back(attn_mask, q.shape[-2], q.device, seen=True), **kwargs)
 
     def multi_head(own: Any, query: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("attn_mask") is None:
-            size = len(query)
-            kwargs["attn_mask"] = torch.ones(size, size, dtype=torch.bool, device=query.device).triu(1)
-            kwargs["is_causal"] = False
+        kwargs["attn_mask"] = _back(kwargs.get("attn_mask"), len(query), query.device, seen=False)
+        kwargs["is_causal"] = False
         return own(query, *args, **kwargs)
+
+    def scores(own: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.busy and x.ndim > 2 and x.shape[-1] == x.shape[-2] > 1:
+            x = x.masked_fill(~_back(None, x.shape[-1], x.device, seen=True), float("-inf"))
+        return own(x, *args, **kwargs)
 
     table: dict[Any, Replacement] = {
         functional.scaled_dot_product_attention: attention,
         functional.multi_head_attention_forward: multi_head,
-    }
+    } | dict.fromkeys(FAMILIES["softmax"], scores)
     with replaced(table):
         yield
+
+
+def _back(mask: Any, size: int, device: torch.device, *, seen: bool) -> Any:
+    """A mask that also hides what comes later; seen: whether True marks what may be looked at, or what may not."""
+    later = torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
+    if mask is None:
+        return ~later if seen else later
+    if mask.dtype != torch.bool:
+        return mask.masked_fill(later, float("-inf"))
+    return mask & ~later if seen else mask | later
 
 
 @contextmanager
@@ -217,18 +257,29 @@ def class_weights(recorder: Recorder) -> Iterator[None]:
 
 @contextmanager
 def standardize_targets(recorder: Recorder) -> Iterator[None]:
-    """Give regression losses targets of mean 0 and variance 1, by what has passed in training."""
-    running = Running()
+    """Let a regression learn targets of mean 0 and variance 1, by what has passed in training.
 
-    def standard(own: Any, input: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
+    What a model returns is brought back to the units of the targets, so that the user's own figures stay comparable.
+    """
+    running, restored = Running(), False
+
+    def units(module: torch.nn.Module, output: Any) -> Any:
+        nonlocal restored
+        columns = output.shape[-1] if isinstance(output, Tensor) and output.ndim > 1 else 1
+        restored = running.fits(columns) and isinstance(output, Tensor) and output.is_floating_point()
+        return running.restored(output) if restored else None
+
+    def standard(own: Any, scores: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
         if not target.requires_grad:
             if torch.is_grad_enabled() or not running.count:
                 with torch.no_grad():
                     running.add(target.reshape(len(target), -1))
             target = running.standardized(target.reshape(len(target), -1)).reshape(target.shape)
-        return own(input, target, *args, **kwargs)
+            if restored:
+                scores = running.standardized(scores.reshape(len(scores), -1)).reshape(scores.shape)
+        return own(scores, target, *args, **kwargs)
 
-    with replaced(dict.fromkeys(REGRESSIONS, standard)):
+    with after_forward(recorder, units), replaced(dict.fromkeys(REGRESSIONS, standard)):
         yield
 
 
@@ -259,4 +310,35 @@ def with_logits(recorder: Recorder) -> Iterator[None]:
         return functional.binary_cross_entropy_with_logits(input, target)
 
     with replaced({functional.binary_cross_entropy: scored}):
+        yield
+
+
+@contextmanager
+def probabilities(recorder: Recorder) -> Iterator[None]:
+    """Take the binary cross-entropy of probabilities as of probabilities."""
+
+    def of_shares(own: Any, input: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
+        raw = input.detach()
+        if not bool(((raw >= 0) & (raw <= 1)).all()):
+            return own(input, target, *args, **kwargs)
+        return functional.binary_cross_entropy(input, target)
+
+    with replaced({functional.binary_cross_entropy_with_logits: of_shares}):
+        yield
+
+
+@contextmanager
+def out_of_place(recorder: Recorder) -> Iterator[None]:
+    """Let ``x += y`` and the like make a new tensor, where x is data; a method such as ``x.add_(y)`` stays as it is."""
+    table: dict[Any, Replacement] = {
+        Tensor.add_: torch.add, Tensor.sub_: torch.sub, Tensor.mul_: torch.mul, Tensor.div_: torch.div,
+    }  # fmt: skip
+
+    def made(own: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        site = caller()
+        if recorder.busy or x.requires_grad or not ASSIGNED.match(linecache.getline(site.file, site.line)):
+            return own(x, *args, **kwargs)
+        return table[own](x, *args, **kwargs)
+
+    with replaced(dict.fromkeys(table, made)):
         yield

@@ -17,7 +17,10 @@ def _fixed(do: str, says: str, **options: float | str) -> Callable[[Finding], Cu
 
 CURES: Mapping[str, tuple[Callable[[Finding], Cure], ...]] = {
     "redundant-softmax": (_op("softmax", "without the softmax in front of the loss"),),
-    "redundant-sigmoid": (_op("sigmoid", "without the sigmoid in front of the loss"),),
+    "redundant-sigmoid": (
+        _fixed("probabilities", "with the binary cross-entropy of probabilities"),
+        _op("sigmoid", "without the sigmoid in front of the loss"),
+    ),
     "missing-log-softmax": (_fixed("log_softmax", "with log-probabilities given to the loss"),),
     "missing-output-activation": (
         _fixed("with_logits", "with the binary cross-entropy of scores"),
@@ -26,14 +29,21 @@ CURES: Mapping[str, tuple[Callable[[Finding], Cure], ...]] = {
     "wrong-softmax-dim": (
         lambda f: Cure("last_dim", {"file": f.file, "line": f.line}, "with the softmax over the classes"),
     ),
-    "broadcast-mismatch": (_fixed("same_shape", "with predictions and targets of one shape"),),
+    "broadcast-mismatch": (
+        lambda f: Cure(
+            "same_shape", {"file": f.file, "line": f.line}, "with predictions and targets of one shape"
+        ),
+    ),
     "output-range": (
         lambda f: Cure(
             "identity", {"family": _family(f), "file": f.file, "line": f.line}, "without the last activation"
         ),
     ),
     "nondifferentiable-output": (_op("round", "without the rounding"),),
-    "detached-part": (_op("detach", "without the detach()"),),
+    "detached-part": (
+        _op("detach", "without the detach()"),
+        _fixed("with_grad", "with gradients recorded all through the model"),
+    ),
     "flipped-loss-sign": (_fixed("flip_sign", "with the sign of the loss turned"),),
     "unregistered-layers": (_fixed("optimize_all", "with all layers in the optimizer"),),
     "optimizer-wrong-parameters": (_fixed("optimize_all", "with the model's parameters in the optimizer"),),
@@ -54,7 +64,10 @@ CURES: Mapping[str, tuple[Callable[[Finding], Cure], ...]] = {
     "dropout-too-strong": (_fixed("no_dropout", "without dropout"),),
     "unscaled-input": (_fixed("standardize_inputs", "with standardized inputs"),),
     "tiny-input": (_fixed("standardize_inputs", "with standardized inputs"),),
-    "input-mutated": (_fixed("fresh_inputs", "with a copy of each batch"),),
+    "input-mutated": (
+        _fixed("fresh_inputs", "with a copy of each batch"),
+        _fixed("out_of_place", "with new tensors in place of changed data"),
+    ),
     "unscaled-target": (_fixed("standardize_targets", "with standardized targets"),),
     "unshuffled-data": (_fixed("shuffle", "with the training data shuffled"),),
     "class-imbalance": (_fixed("class_weights", "with classes weighted by their rarity"),),
@@ -107,6 +120,14 @@ SEARCHED: tuple[str, ...] = (
     "dropout-too-strong", "lr-too-high", "lr-too-low",
 )  # fmt: skip
 """Rules whose cures are tried where a run does not learn and no finding is proven; of two that help, the first."""
+
+
+EARLY = frozenset({
+    "rate", "adam", "no_decay", "mean_loss", "flip_sign", "zero_grad", "optimize_all", "unfreeze", "step", "momentum",
+    "standardize_inputs", "reset", "no_dropout", "identity", "last_dim", "same_shape", "shuffle", "causal", "leaky",
+    "rectified", "class_weights", "standardize_targets", "log_softmax", "with_logits", "probabilities", "with_grad",
+})  # fmt: skip
+"""Interventions that show in the first losses of a training, where they change anything of it."""
 
 
 def _family(finding: Finding) -> str:

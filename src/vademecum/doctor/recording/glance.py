@@ -1,5 +1,7 @@
 """A glance at the moment before a backward pass: the graph is read, and the figures of the look are filled in."""
 
+from typing import Any
+
 from torch import Tensor
 
 from vademecum._torch.graph import Graph
@@ -38,6 +40,7 @@ def glance(
     if found and found[0].num_classes:
         record.num_classes = max(record.num_classes, found[0].num_classes)
     record.compiled |= any(op.kind.startswith("Compiled") for op in graph)
+    record.own_backward |= any(_own_backward(op.node) for op in graph)
     record.loop.summed = record.loop.summed or sketches.summed(scene)
     record.loop.graph(record.steps, loss, len(graph))
     record.loop.inputs_learn |= any(x.requires_grad for call in calls for x in call.inputs)
@@ -45,6 +48,12 @@ def glance(
     _fill(look, scene)
     intake.fill(look, scene, memory)
     return scene, nonfinite.risks(graph)
+
+
+def _own_backward(node: Any) -> bool:
+    """Whether a node's backward pass was written by the user."""
+    made = getattr(node, "_forward_cls", None)  # of a torch.autograd.Function
+    return made is not None and not str(made.__module__).startswith("torch.")
 
 
 def _fill(look: Look, scene: Scene) -> None:

@@ -126,6 +126,7 @@ class Record:
         epoch: steps of one pass over the data, 0 where no batch has come back yet.
         sites: "backward", "step", "forward", "loss" -> line of the user's code.
         compiled: whether a part of the graph is compiled and cannot be read.
+        own_backward: whether the backward pass of a part of the graph was written by the user.
         scaled: whether a gradient scaler was in use.
         finished: whether the run came to its end.
         failure: exception that ended the run: (type, text, site), or None.
@@ -170,6 +171,7 @@ class Record:
     steps_of: Counter[int] = field(default_factory=Counter)
     sites: dict[str, Site] = field(default_factory=dict)
     compiled: bool = False
+    own_backward: bool = False
     scaled: bool = False
     finished: bool = False
     failure: tuple[str, str, Site] | None = None

@@ -94,7 +94,7 @@ class _Run:
         self.told = 0.0
         self.limits = Limits(
             self.recorder, steps=self.job["steps"], seconds=self.job["seconds"],
-            end=lambda: self.end(Ending(self.limits.reason)), progress=self.tell,
+            same=self.job["same"], end=lambda: self.end(Ending(self.limits.reason)), progress=self.tell,
         )  # fmt: skip
 
     def run(self) -> None:

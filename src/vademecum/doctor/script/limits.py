@@ -1,9 +1,10 @@
 """When a run has been watched for long enough."""
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -33,6 +34,7 @@ class Limits:
         recorder: whose events are looked at.
         steps: optimizer steps; None for two epochs, `STEPS` at least and `MOST` at most.
         seconds: for the run.
+        same: losses of another run; where the first of this one are the same bit for bit, it is not gone on with.
         end: called where the script goes on in spite of all.
         progress: called with the number of steps.
     """
@@ -43,11 +45,13 @@ class Limits:
         *,
         steps: int | None,
         seconds: float,
+        same: Sequence[float] = (),
         end: Callable[[], None],
         progress: Callable[[int], None],
     ):
         self._recorder, self._steps, self._end, self._progress = recorder, steps, end, progress
         self._deadline = time.monotonic() + seconds
+        self._same = [float(loss) for loss in same]
         self._process = os.getpid()
         self._raised = 0
         self._epoch = Epoch()
@@ -79,6 +83,8 @@ class Limits:
         self._progress(steps)
         if time.monotonic() > self._deadline:
             self.reason = self.reason or "time"
+        elif name == "backward_begins" and self._same and self._is_same():
+            self.reason = self.reason or "same"
         elif name == "backward_begins" and self._recorder.record.backwards and self._enough(steps):
             # not at the last step itself: what is evaluated after it belongs to it
             self.reason = self.reason or "enough"
@@ -88,6 +94,15 @@ class Limits:
         if self._raised > STUBBORN or threading.current_thread() is not threading.main_thread():
             self._end()
         raise Enough
+
+    def _is_same(self) -> bool:
+        """Whether all the losses that are to be compared have come, and are equal; nan is equal to nan."""
+        losses = [value for _, value in self._recorder.record.losses]
+        if len(losses) < len(self._same):
+            return False
+        equal = all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(losses, self._same))
+        self._same = []
+        return equal
 
     def _enough(self, steps: int) -> bool:
         if self._steps is not None:

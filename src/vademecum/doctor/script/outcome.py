@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .._report import Report
 
-KINDS = ("finished", "enough", "time", "exit", "failed", "interrupted", "hung", "killed")
+KINDS = ("finished", "enough", "time", "exit", "failed", "interrupted", "hung", "killed", "same")
 """How a run can end."""
 
 
@@ -15,7 +15,7 @@ class Ending:
     Attributes:
         kind: "finished"; "enough", after the steps that were wanted; "time", when its seconds were used up; "exit", by
             ``sys.exit``; "failed", by an exception; "interrupted", by Ctrl-C; "hung", where nothing happened any more;
-            "killed", where the process died.
+            "killed", where the process died; "same", where it goes as another run did.
         text: the exception, or where it hung, or by what it died, in one line.
         error: name of the exception's type, or "".
         code: exit code of ``sys.exit``.

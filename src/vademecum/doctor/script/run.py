@@ -49,6 +49,7 @@ def run_script(
     seconds: float = 60,
     seed: int = 0,
     cures: Sequence[Cure] = (),
+    same: Sequence[float] = (),
     show: bool = False,
     progress: Progress | None = None,
     fresh: bool | None = None,
@@ -65,6 +66,7 @@ def run_script(
         seconds: after which it is ended.
         seed: added to every seed that it sets.
         cures: interventions that are in force while it runs.
+        same: losses of another run of it: where its own first losses are these, bit for bit, it is ended as "same".
         show: whether its output is printed, too.
         progress: told of the steps now and then.
         fresh: whether it runs in a new interpreter; by default only where this process cannot be forked.
@@ -77,8 +79,8 @@ def run_script(
     usable(path)
     job = {
         "path": os.fspath(path), "name": function, "args": [str(arg) for arg in args], "steps": steps,
-        "seconds": seconds, "seed": seed, "cures": [[cure.do, dict(cure.options)] for cure in cures], "grace": GRACE,
-        "experiments": experiments and not cures,
+        "seconds": seconds, "seed": seed, "same": [*same], "cures": [[cure.do, dict(cure.options)] for cure in cures],
+        "grace": GRACE, "experiments": experiments and not cures,
     }  # fmt: skip
     return _run(job, show, progress, fresh)
 
@@ -127,10 +129,8 @@ def _run(job: dict[str, Any], show: bool, progress: Progress | None, fresh: bool
 
 
 def _wait(process: "_Process", folder: Path, seconds: float, begun: float, progress: Progress | None) -> str:
-    """Wait for the end; says "hung" where it had to be killed.
-
-    The script's time begins when its process has loaded all that it needs, however long that takes.
-    """
+    """Wait for the end; says "hung" where it had to be killed."""
+    # the script's time begins when its process has loaded all that it needs, however long that takes
     lasts, started = seconds + 2 * GRACE, False
     end = begun + STARTING + lasts
     while process.running():
