@@ -96,6 +96,54 @@ def test_without_time_for_a_rerun_the_report_stays():
     assert diagnose(report, lambda asked: [None] * len(asked)) is report
 
 
+UNSURE = Finding("labels-mismatched", "note", "Does it belong together?", symptom=True)
+
+
+def told_of(figures):
+    """Reruns of which the figures are known: by the first change, else those of the run as it is."""
+    return lambda asked: [figures.get(changes[0].do if changes else "", figures[""]) for changes, _ in asked]
+
+
+def test_where_nothing_lets_it_learn_the_data_are_doubted():
+    report = diagnose(Report((UNSURE,)), told_of({"": Figures("not-learning", 0.0)}))
+    [finding] = report.findings
+    assert (finding.rule, finding.severity) == ("labels-mismatched", "warning")
+    assert "changes of the training that were tried, none lets it learn" in finding.message
+    halted = diagnose(
+        Report((UNSURE,)), lambda asked: [Figures("not-learning", 0.0) if not c else None for c, _ in asked]
+    )
+    assert halted.findings == (UNSURE,)
+
+
+def test_a_change_that_is_worse_on_held_out_data_is_no_cure():
+    base = Figures("not-learning", 0.0, 0.5, "accuracy")
+    learned = {"": base, "mean_loss": Figures("", 0.6, 0.4, "accuracy")}
+    report = diagnose(Report((UNSURE,)), told_of(learned))
+    assert [f.rule for f in report.findings] == ["labels-mismatched"]
+    learned["mean_loss"] = Figures("", 0.6, 0.8, "accuracy")
+    assert diagnose(Report((UNSURE,)), told_of(learned)).findings[0].rule == "loss-reduction-sum"
+
+
+def test_a_search_is_no_finding_above_a_symptom_whose_cure_did_nothing():
+    told = Report((Finding("unscaled-input", "warning", "The inputs are large.", symptom=True),))
+    learned = {"": Figures("not-learning", 0.0), "rate": Figures("", 0.6)}
+    found = diagnose(told, told_of(learned)).findings
+    assert [(f.rule, f.severity) for f in found] == [
+        ("unscaled-input", "warning"),
+        ("lr-too-high", "warning"),
+    ]
+    learned["standardize_inputs"] = Figures("not-learning", 0.01)  # it changed the run, and did not help
+    found = diagnose(told, told_of(learned)).findings
+    assert [(f.rule, f.severity) for f in found] == [("lr-too-high", "error")]
+
+
+def test_where_the_backward_pass_is_the_users_own_nothing_is_searched():
+    asked = []
+    report = Report((UNSURE,), history={"own_backward": True})
+    assert diagnose(report, lambda each: asked.extend(each) or [Figures("not-learning", 0.0)]) is report
+    assert asked == [((), 0)]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "better"),
     [
@@ -106,6 +154,7 @@ def test_without_time_for_a_rerun_the_report_stays():
         (Figures("", 0.8, 0.5, "accuracy"), Figures("", 0.8, 0.9, "accuracy"), True),
         (Figures("", 0.8, 0.5, "accuracy"), Figures("", 0.2, 0.9, "accuracy"), False),
         (Figures("not-learning", 0.0), Figures("diverging", 0.9), False),
+        (Figures("not-learning", -8.0), Figures("worse-than-guess", -0.5), False),
     ],
 )
 def test_what_helps(before, after, better):

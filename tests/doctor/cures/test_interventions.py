@@ -90,6 +90,52 @@ def standard(x):
     return (x - x.mean(0)) / x.std(0, correction=0)
 
 
+class Blocked(nn.Module):
+    """A net whose first layer runs without gradients, or with them."""
+
+    def __init__(self, grad):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last, self.grad = nn.Linear(4, 8), nn.Linear(8, 3), grad
+
+    def forward(self, x):
+        if self.grad:
+            hidden = self.first(x)
+        else:
+            with torch.no_grad():
+                hidden = self.first(x)
+        return self.last(hidden.relu())
+
+
+def blocked(grad):
+    return lambda: train(model := Blocked(grad), sgd(model))
+
+
+class Attending(nn.Module):
+    """Attention written by hand: scores (B, H, T, T), a softmax over a dimension, a mask or none."""
+
+    def __init__(self, *, dim=-1, back=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.qk, self.last, self.dim, self.back = nn.Linear(4, 8), nn.Linear(2, 1), dim, back
+
+    def forward(self, x):  # (30, 4), as two heads over sequences of three
+        q, k = self.qk(x).reshape(10, 3, 2, 2, 2).permute(3, 0, 2, 1, 4)
+        scores = q @ k.mT
+        if self.back:
+            scores = scores.masked_fill(torch.ones(3, 3, dtype=torch.bool).triu(1), -torch.inf)
+        value = x.reshape(10, 3, 2, 2).transpose(1, 2)
+        return self.last(scores.softmax(self.dim) @ value).transpose(1, 2).flatten(1)
+
+
+def attending(**more):
+    return lambda: train(model := Attending(**more), sgd(model), x=X, y=Y[:10])
+
+
+def hot(loss):
+    return lambda score, y: loss(score, F.one_hot(y, 3).float())
+
+
 EXACT = {
     "rate": (Cure("rate", {"factor": 0.1}), with_rate(1.0), with_rate(0.1)),
     "adam": (Cure("adam", {"lr": 1e-2}), plain, adam_run),
@@ -113,6 +159,14 @@ EXACT = {
         Cure("last_dim"), run(nn.LogSoftmax(dim=0), loss=F.nll_loss), run(nn.LogSoftmax(dim=1), loss=F.nll_loss),
     ),
     "same_shape": (Cure("same_shape"), mean_squares((-1,)), mean_squares((-1, 1))),
+    "last_dim of attention": (Cure("last_dim"), attending(dim=-2), attending()),
+    "causal": (Cure("causal"), attending(), attending(back=True)),
+    "with_grad": (Cure("with_grad"), blocked(False), blocked(True)),
+    "probabilities": (
+        Cure("probabilities"),
+        run(nn.Sigmoid(), loss=hot(F.binary_cross_entropy_with_logits)),
+        run(nn.Sigmoid(), loss=hot(F.binary_cross_entropy)),
+    ),
     "leaky": (
         Cure("leaky"), plain,
         lambda: train(model := nn.Sequential(*[
@@ -167,6 +221,60 @@ def test_logarithms_are_kept_from_zero():
     with changed([Cure("guarded")], Recorder()):
         value = torch.log(torch.zeros(2)) + torch.zeros(2).sqrt() + 1 / torch.ones(2)
     assert bool(value.isfinite().all())
+
+
+def test_targets_are_standardized_and_predictions_stay_in_their_units():
+    torch.manual_seed(0)
+    x = torch.randn(200, 3)
+    y = 5000 + 300 * (x @ torch.tensor([1.0, -2.0, 0.5]))[:, None]
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(schedule=Schedule(thorough=True), find=True)
+    with attached_to_all(recorder), changed([Cure("standardize_targets")], recorder):
+        for _ in range(200):
+            loss = F.mse_loss(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            torch.testing.assert_close(model(x), y, rtol=1e-3, atol=1.0)
+    assert float(loss.detach()) < 1e-4
+    torch.testing.assert_close(model.bias.detach(), torch.zeros(1), rtol=0, atol=0.1)
+
+
+def test_a_dropout_made_anew_drops_nothing_in_evaluation():
+    class Forgetful(nn.Linear):
+        def forward(self, x):
+            return nn.Dropout(0.5)(super().forward(x))
+
+    model = Forgetful(4, 3).eval()
+    with changed([Cure("eval_mode")], Recorder()), torch.no_grad():
+        torch.testing.assert_close(model(X), X @ model.weight.T + model.bias)
+    with torch.no_grad():
+        assert not torch.equal(model(X), model(X))
+
+
+def test_an_assignment_to_a_row_makes_a_new_one_and_a_method_writes_as_ever():
+    data = torch.zeros(3, 2)
+    with changed([Cure("out_of_place")], Recorder()):
+        row = data[0]
+        row += 1
+        torch.testing.assert_close(row, torch.ones(2))
+        torch.testing.assert_close(data, torch.zeros(3, 2))
+        data[0].add_(1)
+    torch.testing.assert_close(data[0], torch.ones(2))
+
+
+def test_a_module_that_is_left_out_is_so_on_every_line():
+    model, file = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid()), __file__
+    line = test_a_module_that_is_left_out_is_so_on_every_line.__code__.co_firstlineno + 4
+    with changed([Cure("identity", {"family": "sigmoid", "file": file, "line": line})], Recorder()):
+        here = model(X)
+        there = model(X)
+        own = torch.sigmoid(X)
+    torch.testing.assert_close(here, model[0](X))
+    torch.testing.assert_close(there, here)
+    torch.testing.assert_close(own, X.sigmoid())
 
 
 def test_rare_classes_weigh_more():

@@ -66,6 +66,8 @@ def test_a_figure_of_the_training_data_beside_that_of_the_validation_data_is_fin
 def test_only_training_rows_are_a_note():
     x, y = clusters()
     assert _two_passes(x, y, [x])["train-val-overlap"] == "note"
+    # a part of it looks like one that was put aside
+    assert _two_passes(x, y, [x[40:90]])["train-val-overlap"] == "warning"
 
 
 def test_small_discrete_inputs_repeat_by_nature():

@@ -462,3 +462,30 @@ def test_a_table_of_the_data(script):
     assert (data["rows"], data["columns"], data["duplicates"], data["passed"]) == (60, 5, 0, 10)
     assert data["classes"] == {"0": 20, "1": 20, "2": 20}
     assert abs(data["scale"]["mean"]) < 0.3
+
+
+def test_a_run_that_goes_as_another_did_is_ended(script):
+    losses = [value for _, value in script(TRAIN).losses]
+    same = script(TRAIN, same=losses[:4])
+    assert (same.ending.kind, len(same.losses)) == ("same", 4)
+    idle = script(TRAIN, same=losses[:4], cures=[Cure("no_dropout")])
+    assert idle.ending.kind == "same"
+    other = script(TRAIN, same=losses[:4], cures=[Cure("rate", {"factor": 0.1})])
+    assert (other.ending.kind, len(other.losses)) == ("finished", 10)
+
+
+def test_a_backward_pass_of_the_users_own_is_told(script):
+    own = """
+class Turned(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context, gradient):
+        return -gradient
+
+"""
+    assert not script(TRAIN).report.history["own_backward"]
+    turned = BEGIN + own + "for step in range(10):" + STEP.replace("model(x)", "Turned.apply(model(x))")
+    assert script(turned).report.history["own_backward"]
